@@ -1,0 +1,1 @@
+"""Encoders: each turns one modality into Features (mm_memgpt.types)."""

@@ -1,0 +1,51 @@
+"""Errors a user can do something about, as one line on standard error. Anything else is a bug, and traces back."""
+
+import errno
+import os
+import sys
+
+PROGRAM = "mm-memgpt"
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def error_line(error: object) -> str:
+    """The one line that says what went wrong."""
+    return f"{PROGRAM}: error: {' '.join(str(error).split())}"
+
+
+def status_of(error: BaseException) -> int:
+    """The exit status for an error that ended a command, after saying on standard error what it was.
+
+    128 + signal number where a signal ended it (2 Ctrl-C, 13 a closed pipe), as a shell reports it, and 1 otherwise.
+
+    Raises:
+        BaseException: `error` itself, where it is none a user can do something about.
+    """
+    from mm_memgpt.types import InputError
+
+    if isinstance(error, KeyboardInterrupt):
+        return 130
+    if isinstance(error, OSError):
+        _give_up_standard_output()
+    if isinstance(error, BrokenPipeError):
+        return 141
+    if isinstance(error, OSError) and error.errno is not None:
+        place = error.filename or ("output" if error.errno in DISK_FULL else "input or output")
+        message = f"{place}: {os.strerror(error.errno)}"
+    elif isinstance(error, InputError) or (isinstance(error, ImportError) and "mm-memgpt[" in str(error)):
+        message = str(error)
+    else:
+        raise error
+    print(error_line(message), file=sys.stderr)
+    return 1
+
+
+def _give_up_standard_output() -> None:
+    """Sends what standard output cannot write nowhere, for Python would try once more when it exits, and complain."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

@@ -1,0 +1,79 @@
+"""Results as lines of text, JSON or CSV, each written out at once, so that what is done is never lost.
+
+Notable: a path need not be text (file names are bytes); text and CSV give its bytes back as they were, JSON escapes
+what is not UTF-8.
+"""
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+from mm_memgpt.types import Caption, InputError
+
+Write = Callable[[str, Caption | InputError], None]
+"""Writes the result of one path."""
+
+
+def text_rows(stream: TextIO) -> Write:
+    """`path: caption` a line; failures are on standard error alone."""
+
+    def write(path: str, result: Caption | InputError) -> None:
+        if isinstance(result, Caption):
+            print(f"{path}: {result.text}", file=stream)
+
+    return write
+
+
+def json_rows(stream: TextIO) -> Write:
+    """An object a line: `{path, caption, confidence, words: [{word, logprob}]}` or `{path, error}`."""
+
+    def write(path: str, result: Caption | InputError) -> None:
+        row: dict[str, Any] = {"path": path}
+        if isinstance(result, Caption):
+            words = [{"word": word.word, "logprob": round(word.logprob, 6)} for word in result.words]
+            row |= {"caption": result.text, "confidence": round(result.confidence, 6), "words": words}
+        else:
+            row["error"] = str(result)
+        print(json.dumps(row, ensure_ascii=False), file=stream)
+
+    return write
+
+
+def csv_rows(stream: TextIO) -> Write:
+    """Columns path, caption, confidence and error, with a header."""
+    rows = csv.writer(stream, lineterminator="\n")
+    rows.writerow(["path", "caption", "confidence", "error"])
+
+    def write(path: str, result: Caption | InputError) -> None:
+        if isinstance(result, Caption):
+            rows.writerow([path, result.text, round(result.confidence, 6), ""])
+        else:
+            rows.writerow([path, "", "", str(result)])
+
+    return write
+
+
+FORMATS = {"text": text_rows, "json": json_rows, "csv": csv_rows}
+
+
+@contextmanager
+def results(form: str, output: str | None) -> Iterator[Write]:
+    """Writes results in the format `form` to the file `output`, or to standard output where it is None."""
+    errors = "backslashreplace" if form == "json" else "surrogateescape"
+    if output is None:
+        sys.stdout.reconfigure(encoding="utf-8", errors=errors)
+        yield _at_once(FORMATS[form](sys.stdout), sys.stdout)
+    else:
+        with open(output, "w", encoding="utf-8", errors=errors, newline="") as stream:
+            yield _at_once(FORMATS[form](stream), stream)
+
+
+def _at_once(write: Write, stream: TextIO) -> Write:
+    def write_and_flush(path: str, result: Caption | InputError) -> None:
+        write(path, result)
+        stream.flush()
+
+    return write_and_flush

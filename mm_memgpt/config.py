@@ -1,0 +1,185 @@
+"""Settings of the model and its parts: small keyword-only dataclasses that check themselves.
+
+Notable: the docstring under a field is its help text; sizes that follow from others are properties; a key nobody
+knows is refused with the list of the known ones, in a recipe as in a model folder's config.json.
+"""
+
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from typing import Any, get_type_hints
+
+from transformers import CONFIG_MAPPING, PreTrainedConfig
+
+
+def build(cls: type, values: dict[str, Any], where: str = "") -> Any:
+    """Builds the dataclass `cls` from nested dicts. Raises ValueError naming an unknown or missing key and its place."""
+    here = where or cls.__name__
+    if not isinstance(values, dict):
+        raise ValueError(f"{here} must be a mapping of keys, got {type(values).__name__}")
+    known = {f.name for f in fields(cls)}
+    if unknown := sorted(set(values) - known):
+        raise ValueError(f"unknown key {unknown[0]!r} in {here}; known keys: {', '.join(sorted(known))}")
+    hints = get_type_hints(cls)
+    nested = {
+        name: build(hints[name], value, f"{here}.{name}")
+        if isinstance(hints[name], type) and is_dataclass(hints[name]) and isinstance(value, dict)
+        else value
+        for name, value in values.items()
+    }
+    try:
+        return cls(**nested)
+    except TypeError as error:
+        raise ValueError(f"{here}: {error}") from None
+
+
+def require(condition: bool, message: str) -> None:
+    """Raises ValueError with `message` unless `condition` holds."""
+    if not condition:
+        raise ValueError(message)
+
+
+@dataclass(kw_only=True)
+class ImageConfig:
+    """How photos become items."""
+
+    trunk: str = "mobilenetv4_conv_small"
+    """Name of a timm model."""
+    trunk_args: dict[str, Any] = field(default_factory=dict)
+    """Further arguments of timm.create_model."""
+    size: int | None = None
+    """Side of the square input in pixels; None takes the trunk's own."""
+    grid: int = 5
+    """Cells per side of the pooled grid; an item has grid x grid tokens."""
+    heads: int = 8
+    """Attention heads of the resampler."""
+
+    def __post_init__(self) -> None:
+        require(self.grid >= 1, f"grid {self.grid} must be at least 1; try grid=5")
+        require(self.size is None or self.size >= 1, f"size {self.size} must be at least 1; try size=None")
+
+
+@dataclass(kw_only=True)
+class MemoryConfig:
+    """Size of the bounded bank."""
+
+    slots: int = 64
+    """How many slots the bank holds, the ring included."""
+    ring: int = 8
+    """How many of the newest items stay as they are."""
+
+    def __post_init__(self) -> None:
+        require(
+            1 <= self.ring < self.slots, f"ring {self.ring} must be at least 1 and less than slots {self.slots}; try ring=8"
+        )
+
+
+@dataclass(kw_only=True)
+class FusionConfig:
+    """Messages between slots and attention between modalities."""
+
+    heads: int = 8
+    """Attention heads of the graph, the cross-attention and the readout."""
+    graph_layers: int = 1
+    """Rounds of message passing between slots, at most 2."""
+
+    def __post_init__(self) -> None:
+        require(0 <= self.graph_layers <= 2, f"graph_layers {self.graph_layers} must be 0, 1 or 2; try graph_layers=1")
+
+
+@dataclass(kw_only=True)
+class DecoderConfig:
+    """The causal language model that writes, and where it reads the memory."""
+
+    model: dict[str, Any] = field(default_factory=lambda: {"model_type": "llama"})
+    """The language model's own transformers config, with its model_type."""
+    layers: tuple[int, ...] | None = None
+    """Which layers read the memory; None is all of them."""
+    heads: int = 8
+    """Attention heads of the gated cross-attention."""
+    gate: float = 0.0
+    """Initial gate, before tanh: 0 around a pretrained model, open (say 1) for one trained from scratch."""
+    dropout: float = 0.0
+    """Dropout on what the memory adds."""
+
+    def __post_init__(self) -> None:
+        kind = self.model.get("model_type")
+        require(kind in CONFIG_MAPPING, f"decoder model_type {kind!r} is not one that transformers knows; try 'llama'")
+        if self.layers is not None:
+            self.layers = tuple(self.layers)
+
+    def language_model(self) -> PreTrainedConfig:
+        """The transformers config of the language model."""
+        return CONFIG_MAPPING[self.model["model_type"]].from_dict(
+            {k: v for k, v in self.model.items() if k != "model_type"}
+        )
+
+
+TRANSFORMERS_KEYS = {"transformers_version", "model_type", "bos_token_id", "eos_token_id", "pad_token_id"} | {
+    "tie_word_embeddings",
+    "use_cache",
+    "torch_dtype",
+}
+"""Keys of a config.json that transformers itself reads or writes, beside the fields of its base class."""
+
+PARTS = {"image": ImageConfig, "memory": MemoryConfig, "fusion": FusionConfig, "decoder": DecoderConfig}
+
+
+class MMMemGPTConfig(PreTrainedConfig):
+    """The whole model: the width and key width everything shares, and one dataclass a part.
+
+    Parts may be given as dataclasses or as dicts (as config.json holds them).
+
+    Raises:
+        ValueError: a key that neither this model nor transformers knows, or sizes that do not fit together.
+    """
+
+    model_type = "mm_memgpt"
+
+    def __init__(
+        self,
+        width: int = 256,
+        key_width: int = 128,
+        image: ImageConfig | dict[str, Any] | None = None,
+        memory: MemoryConfig | dict[str, Any] | None = None,
+        fusion: FusionConfig | dict[str, Any] | None = None,
+        decoder: DecoderConfig | dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        known = {f.name for f in fields(PreTrainedConfig)} | TRANSFORMERS_KEYS
+        if unknown := sorted(key for key in kwargs if key not in known and not key.startswith("_")):
+            own = ("width", "key_width", *PARTS)
+            raise ValueError(f"unknown key {unknown[0]!r} in the model's config; its own keys: {', '.join(own)}")
+        self.width = width
+        self.key_width = key_width
+        for name, given in {"image": image, "memory": memory, "fusion": fusion, "decoder": decoder}.items():
+            setattr(self, name, build(PARTS[name], given or {}, name) if not is_dataclass(given) else given)
+        language_model = self.decoder.language_model()
+        for part, heads, size in (
+            ("image", self.image.heads, width),
+            ("fusion", self.fusion.heads, width),
+            ("decoder", self.decoder.heads, language_model.hidden_size),
+        ):
+            require(size % heads == 0, f"{part}.heads {heads} does not divide width {size}; try heads=1")
+        for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
+            kwargs.setdefault(name, getattr(language_model, name))
+        kwargs.setdefault("tie_word_embeddings", language_model.tie_word_embeddings)
+        super().__init__(**kwargs)
+
+    @property
+    def tokens_per_item(self) -> int:
+        """p, the tokens of one item."""
+        return self.image.grid**2
+
+    @property
+    def vocab_size(self) -> int:
+        """Rows of the decoder's embedding."""
+        return self.decoder.language_model().vocab_size
+
+    def get_text_config(self, *args: Any, **kwargs: Any) -> PreTrainedConfig:
+        """The language model's config: what generation asks for cache sizes."""
+        return self.decoder.language_model()
+
+    def to_dict(self) -> dict[str, Any]:
+        """As config.json holds it: parts as plain dicts."""
+        values = super().to_dict()
+        values.update({name: asdict(getattr(self, name)) for name in PARTS})
+        return values

@@ -1,0 +1,1 @@
+"""Evaluation: one evaluator, with an interval around every figure."""

@@ -1,0 +1,150 @@
+"""Fusion: a memory goes in as slots, and comes out as one sequence of tokens that know of each other, and a summary.
+
+Notable: only used slots are computed, in order of arrival, so a lone photo costs one slot and where the bank put an
+item changes nothing; the same path serves any PyTorch model that brings its own tokens (`fuse`).
+
+b batch   s slots   p tokens per slot   m = s*p tokens in all   d width
+"""
+
+from typing import NamedTuple
+
+import torch
+from einops import rearrange, repeat
+from torch import Tensor, nn
+
+from mm_memgpt.fusion.cross_attention import CrossAttentionFusion
+from mm_memgpt.fusion.graph import GraphFusion, check_relations, edge_features
+from mm_memgpt.layers.attention import Attention
+from mm_memgpt.types import MemoryState
+
+
+class Fused(NamedTuple):
+    """A memory ready to be read."""
+
+    tokens: Tensor
+    """(b, m, d): the tokens of the used slots by arrival, 0 where not real."""
+    mask: Tensor
+    """(b, m) bool: True where the token is real."""
+    readout: Tensor
+    """(b, d): the whole memory in one token."""
+    alignment: Tensor | None
+    """(b, m, m): how much each token read of each token of the other modalities; None unless asked for."""
+
+
+class MultimodalFuser(nn.Module):
+    """Messages between slots, then cross-attention between modalities, then attention pooling into a readout.
+
+    Graph and cross-attention are residual and begin as identity.
+    """
+
+    def __init__(self, width: int, heads: int, graph_layers: int = 1) -> None:
+        super().__init__()
+        self.width = width
+        self.graph = GraphFusion(width, heads, graph_layers)
+        self.cross_attention = CrossAttentionFusion(width, heads)
+        self.readout_query = nn.Parameter(torch.randn(width))
+        self.readout_norm = nn.LayerNorm(width)
+        self.readout = Attention(width, heads)
+
+    def forward(self, state: MemoryState, relations: Tensor | None = None, alignment: bool = False) -> Fused:
+        """Fuses the used slots of a state. `relations` (b, s, s), boolean or weights, add edges between them.
+
+        Raises ValueError where the state has another width, or relations another shape.
+        """
+        if state.sums.shape[-1] != self.width:
+            raise ValueError(f"memory width {state.sums.shape[-1]} is not the fuser's {self.width}; build both alike")
+        state, relations = used_slots(state, relations)
+        mask = state.count > 0
+        tokens = state.sums / state.count.clamp_min(1).unsqueeze(-1)
+        tokens = tokens.masked_fill(~mask.unsqueeze(-1), 0).to(self.readout_query.dtype)
+
+        tokens = self.graph(tokens, mask, *edge_features(state, relations))
+        aligned = self.cross_attention.alignment(tokens, mask, state.modality) if alignment else None
+        tokens = rearrange(self.cross_attention(tokens, mask, state.modality), "b s p d -> b (s p) d")
+        mask = rearrange(mask, "b s p -> b (s p)")
+        query = repeat(self.readout_query, "d -> b 1 d", b=len(tokens))
+        readout = rearrange(self.readout(query, self.readout_norm(tokens), mask), "b 1 d -> b d")
+        return Fused(tokens, mask, readout, aligned)
+
+    def fuse(
+        self,
+        tokens: dict[str, Tensor],
+        masks: dict[str, Tensor] | None = None,
+        relations: Tensor | None = None,
+        alignment: bool = False,
+    ) -> Fused:
+        """Fuses tokens by modality, `{"image": (b, m1, d), "audio": (b, m2, d), ...}`, from any PyTorch model.
+
+        Any names will do, and each is a modality of its own. A modality is one slot and so one node of the graph, all
+        at the same time; `relations` (b, modalities, modalities) adds edges. A mask (b, m1) is True where a token is
+        real; without one, all are. The tokens come back concatenated in the order of the dict, so that
+        `fused.tokens.split([m1, m2, ...], dim=1)` parts them again.
+
+        Raises ValueError for no tokens, for shapes that do not fit together, and for a mask without tokens.
+        """
+        masks = _checked(tokens, masks or {}, self.width)
+        fused = self(_as_state(tokens, masks), relations, alignment)
+        longest = max(part.shape[1] for part in tokens.values())
+        given = [slot * longest + torch.arange(part.shape[1]) for slot, part in enumerate(tokens.values())]
+        keep = torch.cat(given).to(fused.mask.device)
+        aligned = None if fused.alignment is None else fused.alignment[:, keep][:, :, keep]
+        return Fused(fused.tokens[:, keep], fused.mask[:, keep], fused.readout, aligned)
+
+
+def used_slots(state: MemoryState, relations: Tensor | None = None) -> tuple[MemoryState, Tensor | None]:
+    """The used slots by arrival, and the relations between them.
+
+    As many slots as the fullest row uses, at least one; a row that uses fewer ends in empty ones.
+    """
+    if relations is not None:
+        check_relations(relations, state)
+    used = state.items > 0
+    arrival = state.arrival.masked_fill(~used, torch.iinfo(state.arrival.dtype).max)
+    order = arrival.argsort(dim=-1, stable=True)[:, : max(1, int(used.sum(-1).max()))]
+    rows = torch.arange(len(order), device=order.device).unsqueeze(-1)
+    pairs = (rows.unsqueeze(-1), order.unsqueeze(-1), order.unsqueeze(-2))
+    *parts, similarity = state
+    state = MemoryState(*(part[rows, order] for part in parts), similarity[pairs])
+    return state, None if relations is None else relations[pairs]
+
+
+def _checked(tokens: dict[str, Tensor], masks: dict[str, Tensor], width: int) -> dict[str, Tensor]:
+    """A mask for every modality, once all shapes fit together."""
+    if not tokens:
+        raise ValueError('nothing to fuse: give at least one modality, as {"image": tokens (batch, tokens, width)}')
+    if unknown := sorted(set(masks) - set(tokens)):
+        raise ValueError(f"a mask for {unknown[0]!r}, which has no tokens; the modalities given: {', '.join(tokens)}")
+    batch = len(next(iter(tokens.values())))
+    for name, part in tokens.items():
+        if part.dim() != 3 or len(part) != batch or part.shape[2] != width:
+            raise ValueError(
+                f"{name} tokens {tuple(part.shape)} must be (batch, tokens, width) = ({batch}, any, {width}); "
+                f"project them to the fuser's width {width}"
+            )
+        if name in masks and masks[name].shape != part.shape[:2]:
+            raise ValueError(
+                f"{name} mask {tuple(masks[name].shape)} must be {tuple(part.shape[:2])}, True where a token is real"
+            )
+    return {name: masks.get(name, part.new_ones(part.shape[:2], dtype=torch.bool)) for name, part in tokens.items()}
+
+
+def _as_state(tokens: dict[str, Tensor], masks: dict[str, Tensor]) -> MemoryState:
+    """One slot a modality, padded to the longest, at one instant; its key is the mean of its tokens."""
+    slots = len(tokens)
+    longest = max(part.shape[1] for part in tokens.values())
+    sums = torch.stack([nn.functional.pad(part, (0, 0, 0, longest - part.shape[1])) for part in tokens.values()], 1)
+    mask = torch.stack([nn.functional.pad(part, (0, longest - part.shape[1])) for part in masks.values()], 1)
+    sums = sums.masked_fill(~mask.unsqueeze(-1), 0)  # (b, s, p, d)
+    batch, index = len(sums), torch.arange(slots, device=sums.device)
+    each = repeat(index, "s -> b s", b=batch)
+    return MemoryState(
+        sums=sums,
+        count=mask.long(),
+        key_sums=sums.sum(-2),
+        items=torch.ones_like(each),
+        time=torch.zeros(batch, slots, 2, dtype=torch.float64, device=sums.device),
+        modality=each,
+        source=each,
+        arrival=each,
+        similarity=torch.full((batch, slots, slots), -torch.inf, device=sums.device),
+    )

@@ -1,0 +1,1 @@
+"""Memory: what was perceived, kept in a bounded bank that the model reads and writes with gradients."""

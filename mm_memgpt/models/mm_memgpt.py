@@ -1,0 +1,178 @@
+"""The model: encoder, memory bank, fusion and decoder as one transformers model.
+
+Notable: `forward` and `generate` take photos, or a memory made before; the memory is projected to keys and values once
+and then travels through generation as an ordinary argument, so beams and caches work as users of transformers expect.
+
+b batch   n photos per row   m memory tokens   t text tokens   v vocabulary   d width
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import GenerationMixin, PreTrainedModel
+from transformers.modeling_outputs import CausalLMOutputWithPast
+
+from mm_memgpt.config import MMMemGPTConfig
+from mm_memgpt.encoders.image import ImageEncoder
+from mm_memgpt.fusion.fuser import Fused, MultimodalFuser
+from mm_memgpt.memory.bank import MemoryBank
+from mm_memgpt.models.decoder import build_decoder, project_memory
+from mm_memgpt.types import MemoryState
+
+PROJECTED_AXES = 6
+"""Axes of a projected memory (b, layers, 2, heads, 1+m, head width); memory tokens (b, m, d) have three."""
+
+
+class MMMemGPTForConditionalGeneration(PreTrainedModel, GenerationMixin):
+    """Photos into a bounded memory, and text out of it.
+
+    Raises:
+        ValueError: the decoder's family drops the memory, or the sizes of the config do not fit together.
+    """
+
+    config_class = MMMemGPTConfig
+    base_model_prefix = ""
+    main_input_name = "input_ids"
+    supports_gradient_checkpointing = True
+    _supports_sdpa = True
+    _no_split_modules = ("MemoryLayer",)
+
+    def __init__(self, config: MMMemGPTConfig) -> None:
+        super().__init__(config)
+        self.image_encoder = ImageEncoder(config.image, config.width, config.key_width)
+        self.bank = MemoryBank(
+            slots=config.memory.slots,
+            ring=config.memory.ring,
+            tokens=config.tokens_per_item,
+            width=config.width,
+            key_width=config.key_width,
+        )
+        self.fuser = MultimodalFuser(config.width, config.fusion.heads, config.fusion.graph_layers)
+        self.decoder = build_decoder(config.decoder, config.width)
+        self.post_init()
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """Every part initialises itself: zero gates and identities would be lost to a general rule."""
+
+    def get_input_embeddings(self) -> nn.Module:
+        return self.decoder.get_input_embeddings()
+
+    def get_output_embeddings(self) -> nn.Module:
+        return self.decoder.get_output_embeddings()
+
+    def perceive(self, pixel_values: Tensor, state: MemoryState | None = None) -> MemoryState:
+        """Photos written into a memory; an empty one where `state` is None.
+
+        Args:
+            pixel_values: (b, 3, h, w) or (b, n, 3, h, w), normalised.
+            state: a memory of batch b.
+        """
+        features = self.image_encoder(pixel_values)
+        if state is None:
+            state = self.bank.empty(len(features.tokens), device=features.tokens.device, dtype=features.tokens.dtype)
+        return self.bank.write(state, features)
+
+    def read(self, state: MemoryState) -> tuple[Tensor, Tensor]:
+        """What the decoder reads of a memory: the readout, then the fused tokens (b, 1+m, d), and the mask (b, 1+m)."""
+        return self.readable(self.fuser(state))
+
+    @staticmethod
+    def readable(fused: Fused) -> tuple[Tensor, Tensor]:
+        """A fused memory as one sequence (b, 1+m, d) with its mask (b, 1+m); the readout is real if any token is."""
+        tokens = torch.cat([fused.readout.unsqueeze(1), fused.tokens], dim=1)
+        mask = torch.cat([fused.mask.any(1, keepdim=True), fused.mask], dim=1)
+        return tokens, mask
+
+    def project_memory(self, memory: Tensor, memory_mask: Tensor | None = None) -> Tensor:
+        """Memory tokens (b, m, d) as keys and values for every reading layer, one tensor, batch first."""
+        return project_memory(self.decoder, memory, memory_mask)
+
+    def _memory(
+        self, pixel_values: Tensor | None, memory: Tensor | None, memory_mask: Tensor | None, rows: int | None
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """The projected memory and its mask, repeated where every memory serves several rows of text."""
+        if pixel_values is not None:
+            if memory is not None:
+                raise ValueError("give pixel_values or memory, not both; write the photos into the memory first")
+            memory, memory_mask = self.read(self.perceive(pixel_values))
+        if memory is None:
+            return None, None
+        if memory.ndim != PROJECTED_AXES:
+            memory = self.project_memory(memory, memory_mask)
+        if rows is not None and rows != len(memory):
+            if rows % len(memory) != 0:
+                raise ValueError(f"{rows} rows of text cannot share {len(memory)} memories evenly")
+            memory = memory.repeat_interleave(rows // len(memory), dim=0)
+            memory_mask = None if memory_mask is None else memory_mask.repeat_interleave(rows // len(memory_mask), dim=0)
+        return memory, memory_mask
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        pixel_values: Tensor | None = None,
+        memory: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        **kwargs: Any,
+    ) -> CausalLMOutputWithPast:
+        """Logits (b, t, v) of the text given the photos or the memory, and with labels the cross-entropy.
+
+        Args:
+            input_ids: (b, t) token numbers.
+            attention_mask: (b, t) 1 where a token is real.
+            pixel_values: (b', 3, h, w) or (b', n, 3, h, w); b' divides b, and each memory serves b / b' rows of text.
+            memory: (b', m, d) memory tokens, or what `project_memory` returned.
+            memory_mask: (b', m) True where a memory token is real.
+            labels: (b, t) the next-token targets, unshifted, -100 where there is none.
+            inputs_embeds: (b, t, decoder width) instead of input_ids.
+            kwargs: what the decoder's own forward takes: past_key_values, position_ids, use_cache, ...
+
+        Raises:
+            ValueError: both photos and a memory are given, or rows of text and memories do not match.
+        """
+        text = input_ids if inputs_embeds is None else inputs_embeds
+        memory, memory_mask = self._memory(pixel_values, memory, memory_mask, None if text is None else len(text))
+        outputs = self.decoder(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            inputs_embeds=inputs_embeds,
+            memory=memory,
+            memory_mask=memory_mask,
+            **kwargs,
+        )
+        if labels is not None:
+            logits = outputs.logits[:, :-1].float().flatten(0, 1)
+            outputs.loss = functional.cross_entropy(logits, labels[:, 1:].flatten(), ignore_index=-100)
+        return outputs
+
+    def generate(
+        self,
+        inputs: Tensor | None = None,
+        *,
+        pixel_values: Tensor | None = None,
+        memory: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """transformers' generate, from photos or from a memory; with no `inputs` the text begins with bos.
+
+        Args:
+            inputs: (b, t) prompt token numbers (also as `input_ids=`).
+            pixel_values: as in `forward`; encoded once.
+            memory: as in `forward`; projected once.
+            memory_mask: as in `forward`.
+            kwargs: every argument of GenerationMixin.generate.
+        """
+        inputs = kwargs.pop("input_ids", None) if inputs is None else inputs
+        with torch.no_grad():
+            memory, memory_mask = self._memory(
+                pixel_values, memory, memory_mask, None if inputs is None else len(inputs)
+            )
+        if inputs is None:
+            rows = 1 if memory is None else len(memory)
+            inputs = torch.full((rows, 1), self.generation_config.bos_token_id, device=self.device)
+        return super().generate(inputs, memory=memory, memory_mask=memory_mask, **kwargs)

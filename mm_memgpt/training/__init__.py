@@ -1,0 +1,1 @@
+"""Training: one loop, driven by a recipe."""

@@ -1,0 +1,97 @@
+"""One sample of a reader made into what a model takes: the crop, and the teacher's answer or the written caption.
+
+Notable: an example opens what cannot cross a process boundary (the teacher) only where it is first used, so it can be
+sent to the loader's worker processes.
+"""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from transformers import PreTrainedTokenizerFast
+
+from mm_memgpt.encoders.image import PixelStatistics
+from mm_memgpt.knowledge.teacher import ImageTeacher
+from mm_memgpt.training.recipe import Augment
+from mm_memgpt.training.stream import crop
+from mm_memgpt.types import InputError, Sample
+
+
+def normalise(photo: Image.Image, statistics: PixelStatistics) -> Tensor:
+    """An RGB photo, squeezed to the trunk's square, as (3, size, size) normalised float32."""
+    side = statistics.size
+    if photo.size != (side, side):
+        photo = photo.resize((side, side), Image.Resampling.BICUBIC)
+    pixels = torch.from_numpy(np.array(photo)).permute(2, 0, 1).float() / 255
+    mean, std = (torch.tensor(values)[:, None, None] for values in (statistics.mean, statistics.std))
+    return (pixels - mean) / std
+
+
+def stack(examples: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Examples of equal shapes as one batch."""
+    return {name: torch.stack([example[name] for example in examples]) for name in examples[0]}
+
+
+class DistillationExample:
+    """A photo's crop for the student, and what the teacher says of the very same crop."""
+
+    def __init__(self, teacher: Path, statistics: PixelStatistics, augment: Augment | None) -> None:
+        self.path, self.statistics, self.augment = teacher, statistics, augment
+        self.teacher: ImageTeacher | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "teacher": None}
+
+    def __call__(self, sample: Sample, generator: random.Random) -> dict[str, Tensor]:
+        if self.teacher is None:
+            self.teacher = ImageTeacher(self.path)
+        photo = sample.image
+        if self.augment is not None:
+            photo = crop(photo, self.augment, self.teacher.size, generator)
+        features, logits = self.teacher(photo)
+        return {
+            "pixel_values": normalise(photo, self.statistics),
+            "teacher_map": torch.from_numpy(features),
+            "teacher_logits": torch.from_numpy(logits),
+        }
+
+
+class CaptionExample:
+    """A photo's crop, and `count` of its captions as token numbers with begin and end."""
+
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerFast, statistics: PixelStatistics, augment: Augment | None, count: int
+    ) -> None:
+        self.tokenizer, self.statistics, self.augment, self.count = tokenizer, statistics, augment, count
+
+    def __call__(self, sample: Sample, generator: random.Random) -> dict[str, Any]:
+        if not sample.captions:
+            raise InputError(f"{sample.source}: has no caption; captioning needs a column of captions")
+        photo = sample.image
+        if self.augment is not None:
+            photo = crop(photo, self.augment, self.statistics.size, generator)
+        order = generator.sample(range(len(sample.captions)), k=len(sample.captions))
+        chosen = [sample.captions[order[i % len(order)]] for i in range(self.count)]
+        text = self.tokenizer([caption.strip() + self.tokenizer.eos_token for caption in chosen])["input_ids"]
+        return {"pixel_values": normalise(photo, self.statistics), "input_ids": [torch.tensor(ids) for ids in text]}
+
+
+class PadText:
+    """Photos stacked, and their sentences padded on the right: (b, 3, h, w) and (b * captions, t)."""
+
+    def __init__(self, pad: int) -> None:
+        self.pad = pad
+
+    def __call__(self, examples: list[dict[str, Any]]) -> dict[str, Tensor]:
+        text = [ids for example in examples for ids in example["input_ids"]]
+        mask = [torch.ones_like(ids) for ids in text]
+        return {
+            "pixel_values": torch.stack([example["pixel_values"] for example in examples]),
+            "input_ids": pad_sequence(text, batch_first=True, padding_value=self.pad),
+            "attention_mask": pad_sequence(mask, batch_first=True),
+        }

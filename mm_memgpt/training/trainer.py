@@ -1,0 +1,71 @@
+"""The one training loop: Hugging Face's Trainer, with gates in a group of their own and their values in the log.
+
+Notable: the order of the data is the stream's, so the sampler is sequential, and a resumed run skips what it has seen.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import SequentialSampler
+from transformers import Trainer
+
+from mm_memgpt.layers.gate import Gate
+from mm_memgpt.training.recipe import Optimiser
+
+
+def parameter_groups(model: nn.Module, settings: Optimiser) -> list[dict[str, Any]]:
+    """Every trainable parameter once: gates, trunk and rest, matrices with weight decay and the others without."""
+    gates = {id(m.alpha) for m in model.modules() if isinstance(m, Gate)}
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        gate, trunk = id(parameter) in gates, ".trunk." in f".{name}"
+        rate = settings.gate_rate if gate else settings.trunk_rate if trunk else 1.0
+        decay = settings.weight_decay if parameter.ndim > 1 and not gate else 0.0
+        groups.setdefault((rate, decay), []).append(parameter)
+    return [
+        {"params": parameters, "lr": settings.rate * rate, "weight_decay": decay}
+        for (rate, decay), parameters in groups.items()
+    ]
+
+
+Objective = Callable[[nn.Module, dict[str, Tensor]], dict[str, Tensor]]
+"""Model and batch to a dict with "loss"; whatever else is in it is a scalar to log."""
+
+
+class RecipeTrainer(Trainer):
+    """Trainer over a SampleStream, by an objective and the recipe's optimiser."""
+
+    def __init__(self, *args: Any, objective: Objective, settings: Optimiser, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.objective = objective
+        self.settings = settings
+        self.parts: dict[str, list[Tensor]] = {}
+
+    def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
+        if self.optimizer is None:
+            groups = parameter_groups(model or self.model, self.settings)
+            self.optimizer = torch.optim.AdamW(groups, lr=self.settings.rate, betas=(0.9, 0.98))
+        return self.optimizer
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
+        return SequentialSampler(self.train_dataset if train_dataset is None else train_dataset)
+
+    def compute_loss(self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **kwargs: Any) -> Any:
+        outputs = self.objective(model, inputs)
+        if model.training:
+            for name, value in outputs.items():
+                if name != "loss":
+                    self.parts.setdefault(name, []).append(value.detach())
+        return (outputs["loss"], outputs) if return_outputs else outputs["loss"]
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        if "loss" in logs:
+            logs |= {name: torch.stack(values).mean().item() for name, values in self.parts.items()}
+            self.parts.clear()
+            gates = [m.alpha.item() for m in self.model.modules() if isinstance(m, Gate)]
+            logs |= {f"gate_{i}": round(torch.tanh(torch.tensor(g)).item(), 4) for i, g in enumerate(gates)}
+        super().log(logs, *args, **kwargs)

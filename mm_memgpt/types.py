@@ -1,0 +1,98 @@
+"""The contracts every part speaks: Sample in, Features from encoders, MemoryState in the bank, Caption out.
+
+Notable: a mask is True where a token is real, everywhere; times are float64 seconds, because float32 cannot
+tell two seconds apart in today's Unix time; the key is how an item is found, its tokens are what is read.
+
+b batch   n items   p tokens per item   s slots   d width   k key width
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from PIL.Image import Image
+from torch import Tensor
+
+MODALITIES = ("image", "audio", "text")
+"""Names of the modality integers. A frame of a clip is an image item, its sound track audio items."""
+
+MIXED_SOURCE = -1
+"""The source of a slot that holds items of several sources."""
+
+
+class InputError(ValueError):
+    """An input that cannot be used. The message is one line: the file, what is wrong, and the way out."""
+
+
+class Features(NamedTuple):
+    """What an encoder perceived: items of at most p tokens. An item is one moment of one source.
+
+    An item whose mask is all False is padding, and is never written to memory.
+    """
+
+    tokens: Tensor
+    """(b, n, p, d) float: what the item holds."""
+    mask: Tensor
+    """(b, n, p) bool: True where the token is real."""
+    key: Tensor
+    """(b, n, k) float: unit-length retrieval key, one space for all modalities."""
+    time: Tensor
+    """(b, n, 2) float64: start and end in seconds on the stream's clock."""
+    modality: Tensor
+    """(b, n) int64: index into MODALITIES."""
+    source: Tensor
+    """(b, n) int64, at least 0: the host keeps the table that maps it to a name."""
+
+
+class MemoryState(NamedTuple):
+    """A bounded memory as plain tensors: passed in and out, never stored on a module, detachable, savable."""
+
+    sums: Tensor
+    """(b, s, p, d) float: sums of the tokens merged into each position; a slot's tokens are sums / count."""
+    count: Tensor
+    """(b, s, p) int64: how many real tokens each position holds; count > 0 is the mask."""
+    key_sums: Tensor
+    """(b, s, k) float: sum of the keys of the slot's items."""
+    items: Tensor
+    """(b, s) int64: how many items each slot holds; 0 is an empty slot."""
+    time: Tensor
+    """(b, s, 2) float64: first and last second the slot spans."""
+    modality: Tensor
+    """(b, s) int64: index into MODALITIES; -1 in an empty slot."""
+    source: Tensor
+    """(b, s) int64: the items' source, MIXED_SOURCE where they differ or the slot is empty."""
+    arrival: Tensor
+    """(b, s) int64: order of the slot's newest item in the stream; -1 in an empty slot."""
+    similarity: Tensor
+    """(b, s, s) float: cosine of the slots' keys, -inf where a pair may not merge."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One example as a reader yields it. Only what the source has is filled in."""
+
+    source: str
+    """Where it came from: a path, or a file and row number such as "train.parquet:17"."""
+    image: Image | None = None
+    """An RGB photo, upright."""
+    captions: tuple[str, ...] = ()
+    """Sentences people wrote about it."""
+    text: str | None = None
+    """Text that is itself the input."""
+    label: int | None = None
+    """Class number, where the source has classes."""
+
+
+class Word(NamedTuple):
+    """A written word and the natural logarithm of its probability (the sum over its tokens)."""
+
+    word: str
+    logprob: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caption:
+    """A sentence the model wrote, how sure it is (0 to 1), and each word's log-probability."""
+
+    text: str
+    confidence: float
+    words: tuple[Word, ...]

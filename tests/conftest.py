@@ -1,0 +1,26 @@
+"""What every test shares: one thread, no network, the same random numbers, and the way to the project's data."""
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported, so set before anything imports it
+
+from pathlib import Path
+
+import pytest
+import torch
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The project's data, for tests marked `data`; where it is missing they fail, for a skipped test proves nothing."""
+    folder = Path(os.environ.get("MM_MEMGPT_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.fail(f"no data at {folder}; set MM_MEMGPT_DATA to its folder, or leave out -m data", pytrace=False)
+    return folder

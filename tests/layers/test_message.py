@@ -1,0 +1,98 @@
+"""Message passing equals PyTorch Geometric's GATv2, keeps to its edges, and begins as identity."""
+
+import pytest
+import torch
+from torch import nn
+from torch_geometric.nn import GATv2Conv
+
+from mm_memgpt.layers.message import MessagePassing
+
+torch.manual_seed(0)
+X = torch.randn(2, 5, 8)  # b s d
+EDGES = torch.randn(2, 5, 5, 3)  # b s s e
+ADJACENCY = torch.rand(2, 5, 5) > 0.5
+
+
+def layer(output: str = "random") -> MessagePassing:
+    torch.manual_seed(1)
+    passing = MessagePassing(8, 2, edge_width=3)
+    if output == "random":
+        nn.init.normal_(passing.output.weight)
+    return passing
+
+
+def test_equals_gatv2_of_pytorch_geometric():
+    passing = layer()
+    nn.init.eye_(passing.output.weight)
+    passing.value = passing.neighbour  # GATv2Conv has one linear for what scores and what is read
+    owner = GATv2Conv(8, 4, heads=2, edge_dim=3, add_self_loops=False, bias=False, share_weights=False)
+    with torch.no_grad():
+        owner.lin_r.weight.copy_(passing.reader.weight)
+        owner.lin_l.weight.copy_(passing.neighbour.weight)
+        owner.lin_edge.weight.copy_(passing.edge.weight)
+        owner.att.copy_(passing.score.unsqueeze(0))
+    read = passing(X, EDGES, ADJACENCY)
+    for b in range(2):
+        reader, neighbour = (ADJACENCY[b] | torch.eye(5, dtype=torch.bool)).nonzero().T
+        expected = owner(X[b], torch.stack([neighbour, reader]), EDGES[b, reader, neighbour])
+        torch.testing.assert_close(read[b], X[b] + expected, atol=1e-5, rtol=1e-5)
+
+
+def test_it_begins_as_identity_to_the_bit_and_learns():
+    passing = layer(output="zero")
+    update = passing(X, EDGES, ADJACENCY)
+    assert torch.equal(update, X)
+    update.square().sum().backward()
+    assert passing.output.weight.grad.abs().max() > 0
+
+
+def test_a_message_arrives_exactly_where_there_is_an_edge():
+    passing = layer()
+    read = passing(X, EDGES, ADJACENCY)
+    for sender in range(5):
+        changed = X.clone()
+        changed[:, sender] += 1
+        differs = (passing(changed, EDGES, ADJACENCY) != read).any(-1)  # (b, s)
+        reached = ADJACENCY[:, :, sender].clone()
+        reached[:, sender] = True
+        assert torch.equal(differs, reached)
+
+
+def test_without_edges_a_node_hears_only_itself():
+    passing = layer()
+    alone = passing(X, EDGES, torch.zeros(2, 5, 5, dtype=torch.bool))
+    torch.testing.assert_close(alone, X + passing.output(passing.value(X)))
+
+
+def test_features_of_an_absent_edge_change_nothing():
+    passing = layer()
+    absent = ~(ADJACENCY | torch.eye(5, dtype=torch.bool)).unsqueeze(-1)
+    read = passing(X, EDGES, ADJACENCY)
+    torch.testing.assert_close(passing(X, EDGES.masked_fill(absent, 1e3), ADJACENCY), read)
+    assert not torch.allclose(passing(X, EDGES.masked_fill(~absent, 1e3), ADJACENCY), read)
+
+
+def test_the_order_of_the_nodes_changes_nothing():
+    passing, order = layer(), torch.tensor([3, 0, 4, 1, 2])
+    shuffled = passing(X[:, order], EDGES[:, order][:, :, order], ADJACENCY[:, order][:, :, order])
+    torch.testing.assert_close(shuffled, passing(X, EDGES, ADJACENCY)[:, order])
+
+
+def test_gradients_are_right_in_float64_and_reach_every_parameter():
+    passing = layer().double()
+    x, edges = X.double().requires_grad_(), EDGES.double().requires_grad_()
+    assert torch.autograd.gradcheck(lambda x, edges: passing(x, edges, ADJACENCY), (x, edges))
+    passing(x, edges, ADJACENCY).square().sum().backward()
+    assert all(parameter.grad.abs().max() > 0 for parameter in passing.parameters())
+
+
+def test_autocast_keeps_the_dtype_of_the_nodes():
+    with torch.autocast("cpu", torch.bfloat16):
+        read = layer()(X, EDGES, ADJACENCY)
+    assert read.dtype == torch.float32
+    torch.testing.assert_close(read, layer()(X, EDGES, ADJACENCY), atol=0.1, rtol=0.05)
+
+
+def test_heads_that_do_not_divide_the_width_are_refused():
+    with pytest.raises(ValueError, match=r"width 12 is not divisible by heads 8; try heads=4"):
+        MessagePassing(12, 8, edge_width=3)

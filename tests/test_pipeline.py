@@ -1,0 +1,201 @@
+"""The facade captions what it is given, says how sure it is, and refuses model folders that are not whole."""
+
+import json
+import math
+import pickle
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+import mm_memgpt
+from mm_memgpt.pipeline import Pipeline, _words, load
+from mm_memgpt.types import InputError
+
+
+@pytest.fixture(scope="module")
+def model(tiny_model_folder) -> Pipeline:
+    return load(str(tiny_model_folder), device="cpu")
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory) -> list[Path]:
+    folder, draw = tmp_path_factory.mktemp("photos"), np.random.default_rng(0)
+    paths = [folder / f"{number}.png" for number in range(5)]
+    for path in paths:
+        Image.fromarray(draw.integers(0, 256, (9, 13, 3), dtype=np.uint8)).resize((52, 36)).save(path)
+    return paths
+
+
+@pytest.fixture
+def folder(tiny_model_folder, tmp_path) -> Path:
+    """A copy of the model folder to spoil."""
+    return Path(shutil.copytree(tiny_model_folder, tmp_path / "model"))
+
+
+def test_a_path_an_image_and_an_array_of_one_photo_give_one_caption(model, photos):
+    image = Image.open(photos[0])
+    captions = [model.caption(photo) for photo in (photos[0], str(photos[0]), image, np.asarray(image))]
+    assert captions == [captions[0]] * 4
+    assert mm_memgpt.Caption is type(captions[0])
+
+
+def test_a_list_gives_a_list_in_order_and_batches_change_nothing(model, photos):
+    alone = [model.caption(path) for path in photos]
+    together = model.caption(photos, batch=2)
+    assert [caption.text for caption in together] == [caption.text for caption in alone]
+    assert [c.confidence for c in together] == pytest.approx([c.confidence for c in alone], rel=1e-4)
+    assert len({caption.confidence for caption in alone}) == 5
+    assert model.caption([]) == []
+
+
+def test_words_spell_the_text_and_their_probabilities_are_the_models_own(model, photos):
+    caption = model.caption(photos[1], beams=3)
+    assert " ".join(word.word for word in caption.words) == caption.text
+    pixels = model.processor(images=[Image.open(photos[1]).convert("RGB")], return_tensors="pt")["pixel_values"]
+    with torch.no_grad():
+        tokens = model.model.generate(pixel_values=pixels, num_beams=3, do_sample=False)[0].tolist()
+        logprobs = []
+        for i in range(1, len(tokens)):
+            logits = model.model(pixel_values=pixels, input_ids=torch.tensor([tokens[:i]])).logits[0, -1]
+            logprobs.append(logits.log_softmax(-1)[tokens[i]].item())
+    ended = tokens[-1] == model.processor.tokenizer.eos_token_id
+    assert caption.confidence == pytest.approx(math.exp(sum(logprobs) / len(logprobs)), rel=1e-4)
+    assert sum(word.logprob for word in caption.words) == pytest.approx(
+        sum(logprobs[:-1] if ended else logprobs), rel=1e-4
+    )
+    assert 0 < caption.confidence < 1
+
+
+@pytest.mark.parametrize("text", ["a dog runs.", "two cafés, naïve œuvres", "x"])
+def test_each_token_counts_for_the_word_it_spells(model, text):
+    tokenizer = model.processor.tokenizer
+    tokens = tokenizer(text, add_special_tokens=False).input_ids
+    first, *others = _words(tokenizer, tokens, [-1.0] * len(tokens))
+    assert [first.word, *(word.word for word in others)] == text.split()
+    alone = [tokenizer(f" {word}", add_special_tokens=False).input_ids for word in text.split()[1:]]
+    assert [-word.logprob for word in others] == [len(word) for word in alone]
+    assert -first.logprob == len(tokens) - sum(map(len, alone))
+
+
+def test_a_bad_photo_keeps_its_place_and_the_others_are_captioned(model, photos, tmp_path):
+    known = InputError("seen before")
+    inputs = [photos[0], tmp_path / "none.jpg", known, photos[1]]
+    (first, a), (_, missing), (same, passed), (last, b) = model.caption_each(inputs, batch=3)
+    assert (first, last) == (photos[0], photos[1])
+    assert [a.text, b.text] == [model.caption(photos[0]).text, model.caption(photos[1]).text]
+    assert isinstance(missing, InputError)
+    assert "none.jpg" in str(missing)
+    assert passed is same is known
+    with pytest.raises(InputError, match=r"none\.jpg"):
+        model.caption(inputs)
+
+
+def test_photos_are_opened_a_batch_at_a_time(model, photos):
+    opened = []
+    captions = model.caption_each((opened.append(path) or path for path in photos), batch=2)
+    assert opened == []
+    next(captions)
+    assert opened == photos[:2]
+
+
+def test_counts_below_one_are_refused(model, photos):
+    with pytest.raises(InputError, match="beams 0 and batch 2 must both be at least 1; try beams=4, batch=16"):
+        model.caption(photos[0], beams=0, batch=2)
+
+
+def test_loading_leaves_the_verbosity_of_transformers_as_it_was(tiny_model_folder, capfd):
+    from transformers.utils import logging
+
+    before = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    mm_memgpt.load(str(tiny_model_folder), device="cpu")
+    assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
+    assert capfd.readouterr() == ("", "")
+
+
+def refusal(folder: Path | str) -> str:
+    with pytest.raises(InputError) as caught:
+        load(str(folder), device="cpu")
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_missing_weight_is_named(folder):
+    weights = load_file(folder / "model.safetensors")
+    gone = sorted(weights)[3]
+    save_file({key: value for key, value in weights.items() if key != gone}, folder / "model.safetensors")
+    assert f"missing {gone};" in refusal(folder)
+
+
+def test_a_left_over_weight_is_named(folder):
+    weights = load_file(folder / "model.safetensors")
+    save_file({**weights, "left.over": torch.zeros(2)}, folder / "model.safetensors")
+    assert "unknown left.over;" in refusal(folder)
+
+
+def test_a_weight_of_another_size_is_named_with_both_sizes(folder):
+    weights = load_file(folder / "model.safetensors")
+    key = next(key for key in sorted(weights) if weights[key].ndim == 2)
+    rows, columns = weights[key].shape
+    save_file({**weights, key: torch.zeros(rows + 1, columns)}, folder / "model.safetensors")
+    assert f"wrongly sized {key} {(rows + 1, columns)} where {(rows, columns)} is due" in refusal(folder)
+
+
+def test_a_pickle_is_refused_before_it_can_run(folder):
+    class Trap:
+        def __reduce__(self):
+            return Path.touch, (folder / "sprung",)
+
+    (folder / "model.safetensors").unlink()
+    (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Trap()))
+    assert "holds pytorch_model.bin, a pickle" in refusal(folder)
+    (folder / "pytorch_model.bin").rename(folder / "model.safetensors")
+    assert "not a safetensors file" in refusal(folder)
+    assert not (folder / "sprung").exists()
+
+
+def test_a_folder_without_weights_says_what_is_looked_for(tmp_path):
+    assert refusal(tmp_path) == f"{tmp_path}: no model.safetensors in it; give a folder that save_pretrained wrote"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda values: "{", "not JSON"),
+        (lambda values: json.dumps([values]), "model_type is None, not 'mm_memgpt'"),
+        (lambda values: json.dumps(values | {"model_type": "llama"}), "model_type is 'llama', not 'mm_memgpt'"),
+        (lambda values: json.dumps(values | {"widht": 3}), "unknown key 'widht'"),
+        (lambda values: json.dumps(values | {"memory": {"slots": 1, "ring": 2}}), "ring 2 must be"),
+        (lambda values: json.dumps(values | {"width": "wide"}), "config.json: "),
+    ],
+)
+def test_a_broken_config_is_refused_in_one_line(folder, change, message):
+    values = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(change(values))
+    assert message in refusal(folder)
+
+
+def test_a_folder_without_a_config_or_a_tokenizer_is_refused(folder):
+    (folder / "tokenizer.json").unlink()
+    assert "the processor cannot be read" in refusal(folder)
+    (folder / "config.json").unlink()
+    assert "config.json: cannot be read (No such file or directory)" in refusal(folder)
+
+
+def test_an_unknown_model_lists_the_ways_to_name_one():
+    assert re.match("nona: no such model; give a folder, a hub name .*, or one that ships here: ", refusal("nona"))
+
+
+def test_a_hub_name_that_cannot_be_had_is_one_line():
+    assert refusal("nobody/nothing").startswith("nobody/nothing: no such folder, and not to be had from the hub (")
+
+
+@pytest.mark.parametrize("device", ["abacus", "meta", "cuda:99"])
+def test_a_device_that_is_not_there_is_refused(tiny_model_folder, device):
+    with pytest.raises(InputError, match=f"device '{device}' cannot be used .*; try 'cpu'"):
+        load(str(tiny_model_folder), device=device)
