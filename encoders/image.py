@@ -28,7 +28,7 @@ class PixelStatistics(NamedTuple):
 
 
 def create_trunk(config: ImageConfig, pretrained: bool = False) -> nn.Module:
-    """The timm model without its pooling and classifier, in the memory layout that convolves fastest on a CPU.
+    """The timm model without its pooling and classifier.
 
     Raises:
         ValueError: timm does not know the name; the message lists the closest names.
@@ -37,15 +37,9 @@ def create_trunk(config: ImageConfig, pretrained: bool = False) -> nn.Module:
         close = timm.list_models(f"*{config.trunk.split('_')[0]}*")[:5] or ["mobilenetv4_conv_small", "resnet18"]
         raise ValueError(f"timm has no trunk {config.trunk!r}; try one of {', '.join(close)}")
     trunk = timm.create_model(config.trunk, pretrained=pretrained, num_classes=0, **config.trunk_args)
-    trunk.register_state_dict_post_hook(_contiguous)
-    return trunk.to(memory_format=torch.channels_last)
-
-
-def _contiguous(module: nn.Module, state: dict[str, Tensor], prefix: str, metadata: object) -> None:
-    """Weights leave in the plain layout, because safetensors takes no other."""
-    for name in state:
-        if name.startswith(prefix):
-            state[name] = state[name].contiguous()
+    if hasattr(trunk, "prune_intermediate_layers"):  # what comes behind the map, such as a convolution before the pooling
+        trunk.prune_intermediate_layers(prune_norm=False, prune_head=True)
+    return trunk
 
 
 def pixel_statistics(config: ImageConfig) -> PixelStatistics:
@@ -60,6 +54,11 @@ def feature_map(trunk: nn.Module, pixels: Tensor) -> Tensor:
     if features.ndim != 4:
         raise ValueError(f"trunk {type(trunk).__name__} returns {features.ndim} axes, not a map; try a convolutional one")
     return features
+
+
+def stage_maps(trunk: nn.Module, pixels: Tensor) -> list[Tensor]:
+    """(b, 3, h, w) normalised pixels to the maps of all stages, from fine to coarse; the last is `feature_map`'s."""
+    return trunk.forward_intermediates(pixels)[1]
 
 
 def map_shape(trunk: nn.Module, size: int) -> tuple[int, int, int]:

@@ -7,7 +7,7 @@ knows is refused with the list of the known ones, in a recipe as in a model fold
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any, get_type_hints
 
-from transformers import CONFIG_MAPPING, PreTrainedConfig
+from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig
 
 
 def build(cls: type, values: dict[str, Any], where: str = "") -> Any:
@@ -183,3 +183,6 @@ class MMMemGPTConfig(PreTrainedConfig):
         values = super().to_dict()
         values.update({name: asdict(getattr(self, name)) for name in PARTS})
         return values
+
+
+AutoConfig.register(MMMemGPTConfig.model_type, MMMemGPTConfig)

@@ -27,7 +27,7 @@ Photo = str | PathLike | Image | np.ndarray
 """One photo: a path, a PIL image, or an array as `as_photo` takes it."""
 
 
-def load(name: str = "nano", device: str | None = None) -> "Pipeline":
+def load(name: str | PathLike = "nano", device: str | None = None) -> "Pipeline":
     """The model called `name`: one that ships in the package ("nano"), a folder, or a hub name ("owner/model").
 
     Args:
@@ -38,7 +38,7 @@ def load(name: str = "nano", device: str | None = None) -> "Pipeline":
         InputError: no such model or device, or a folder that does not hold exactly what the model needs.
     """
     chosen = _device(device)
-    model, processor = read_model(find(name))
+    model, processor = read_model(find(str(name)))
     return Pipeline(model.to(chosen), processor)
 
 

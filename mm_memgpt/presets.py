@@ -8,7 +8,7 @@ def tiny(vocab_size: int = 300) -> MMMemGPTConfig:
     return MMMemGPTConfig(
         width=32,
         key_width=12,
-        image=ImageConfig(trunk="test_resnet", size=32, grid=2, heads=4),
+        image=ImageConfig(trunk="test_resnet", size=64, grid=2, heads=4),
         memory=MemoryConfig(slots=6, ring=2),
         fusion=FusionConfig(heads=4),
         decoder=DecoderConfig(

@@ -325,6 +325,7 @@ def test_a_full_disk_behind_standard_output_is_one_line(tiny_model_folder):
     assert (done.returncode, done.stderr) == (1, "mm-memgpt: error: output: No space left on device\n")
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_is_no_error(tiny_model_folder):
     photo("a.png"), photo("b.png")
     process = subprocess.Popen(
@@ -337,6 +338,7 @@ def test_a_reader_that_leaves_is_no_error(tiny_model_folder):
     assert process.wait() == 128 + signal.SIGPIPE
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_was_done(tiny_model_folder):
     photo("a.png")
     process = subprocess.Popen(
@@ -385,15 +387,25 @@ def test_evaluation_scores_the_captions_the_model_writes(tiny_model_folder, comm
     assert set(figures["cider"]) == set(figures["bleu_4"]) == {"value", "low", "high"}
 
 
-def test_a_model_that_says_what_people_said_scores_one(tiny_model_folder, command, capsys):
-    data_file([["x"], ["y"]])
-    evaluate(tiny_model_folder, "--data", "data.parquet", "--predictions", "kept.jsonl")
-    capsys.readouterr()
-    data = data_file([[row["caption"]] for row in rows(Path("kept.jsonl").read_text())])
+def test_the_table_shows_the_figures_of_the_json(tiny_model_folder, capsys):
+    data = data_file([["a dog runs", "a dog"], ["two men sing"]])
+    assert evaluate(tiny_model_folder, "--data", data, "--format", "json") == 0
+    figures = json.loads(capsys.readouterr().out)
     assert evaluate(tiny_model_folder, "--data", data) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "ROUGE-L   1.000  1.000 to 1.000" in lines
-    assert lines[-1].startswith("2 photos, ")
+    for line, name in zip(lines[1:7], ("cider", "bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l"), strict=True):
+        assert line.split()[1:] == "{value:.3f} {low:.3f} to {high:.3f}".format(**figures[name]).split()
+    assert lines[7].startswith(f"2 photos, {figures['distinct']} distinct captions (")
+
+
+@pytest.mark.parametrize("captions", [[], ["..."]])
+def test_a_photo_that_cannot_be_scored_is_one_line(captions, tiny_model_folder, capsys):
+    data = data_file([["a dog"], captions])
+    assert evaluate(tiny_model_folder, "--data", data) == 1
+    output, errors = capsys.readouterr()
+    [line] = error_lines(errors)
+    assert line == "data.parquet:1: no captions to compare with; give a file of photos with their captions"
+    assert output == ""
 
 
 def test_the_limit_takes_the_first_photos(tiny_model_folder, capsys):

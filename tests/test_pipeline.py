@@ -20,7 +20,7 @@ from mm_memgpt.types import InputError
 
 @pytest.fixture(scope="module")
 def model(tiny_model_folder) -> Pipeline:
-    return load(str(tiny_model_folder), device="cpu")
+    return load(tiny_model_folder, device="cpu")
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from mm_memgpt.datasets.base import read
 from mm_memgpt.evaluation.bootstrap import Score
-from mm_memgpt.evaluation.captions import CaptionScores, score_captions, scorers
+from mm_memgpt.evaluation.captions import CaptionScores, score_captions, scorers, tokens
 from mm_memgpt.pipeline import Pipeline, load
 from mm_memgpt.types import Caption, InputError, Sample
 
@@ -34,11 +34,14 @@ TITLES = {
 def run(arguments: Namespace) -> int:
     """Captions and scores; the figures go to standard output, each photo's caption to `--predictions`."""
     scorers()
-    samples = with_captions(islice(read(arguments.data), arguments.limit))
+    reader = read(arguments.data)
+    samples = with_captions(islice(reader, arguments.limit))
+    total = min(len(reader), arguments.limit or len(reader))
     model = load(arguments.model, arguments.device)
     started, captions, references = time.monotonic(), [], []
     with open(os.devnull if arguments.predictions is None else arguments.predictions, "w", encoding="utf-8") as kept:
-        for sample, caption in tqdm(written(model, samples, arguments), unit="photo", disable=not sys.stderr.isatty()):
+        watched = {"total": total, "unit": "photo", "disable": not sys.stderr.isatty()}
+        for sample, caption in tqdm(written(model, samples, arguments), **watched):
             captions.append(caption.text)
             references.append(list(sample.captions))
             row = {"path": sample.source, "caption": caption.text, "confidence": round(caption.confidence, 6)}
@@ -54,7 +57,7 @@ def run(arguments: Namespace) -> int:
 def with_captions(samples: Iterator[Sample]) -> Iterator[Sample]:
     """The samples as they are. Raises InputError for one that lacks a photo or captions."""
     for sample in samples:
-        if sample.image is None or not sample.captions:
+        if sample.image is None or not any(map(tokens, sample.captions)):
             missing = "photo" if sample.image is None else "captions to compare with"
             raise InputError(f"{sample.source}: no {missing}; give a file of photos with their captions")
         yield sample

@@ -9,13 +9,10 @@ from glob import glob, has_magic
 from pathlib import Path
 from typing import NamedTuple
 
+from mm_memgpt.datasets.photo import PHOTO_SUFFIXES
 from mm_memgpt.types import InputError
 
 STANDARD_INPUT = "-"
-
-_ENDINGS = "jpg jpeg jpe jfif png gif webp bmp tif tiff avif jp2 ppm pgm pbm pnm tga"
-PHOTOS = frozenset(f".{ending}" for ending in _ENDINGS.split())
-"""Endings of the files a folder stands for. A file named by itself is opened whatever its name."""
 
 
 class Entry(NamedTuple):
@@ -75,5 +72,5 @@ def _photos_below(folder: str) -> Iterator[Entry]:
             continue
         if item.is_dir(follow_symlinks=False):
             yield from _photos_below(item.path)
-        elif Path(item.name).suffix.lower() in PHOTOS:
+        elif Path(item.name).suffix.lower() in PHOTO_SUFFIXES:
             yield Entry(item.path)

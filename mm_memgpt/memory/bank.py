@@ -53,8 +53,8 @@ class MemoryBank(nn.Module):
     ) -> MemoryState:
         """A state that holds nothing. `dtype` is that of the sums.
 
-        `sums` is one zero seen b*s*p*d times, so that an empty memory costs nothing; nothing may write into it, as
-        into no state.
+        Each tensor is one number seen in every place, so that an empty memory costs nothing, however large; nothing
+        may write into it, as into no state.
 
         Raises:
             ValueError: a batch below 1, or a dtype other than float32 and float64.
@@ -63,12 +63,11 @@ class MemoryBank(nn.Module):
             raise ValueError(f"batch {batch} must be at least 1; try batch=1")
         if dtype not in SUM_DTYPES:
             raise ValueError(f"sums cannot be kept in {dtype}, which loses what it adds; try dtype=torch.float32")
-        begin = {"modality": -1, "source": MIXED_SOURCE, "arrival": -1, "similarity": -torch.inf}
+        begins = {"modality": -1, "source": MIXED_SOURCE, "arrival": -1, "similarity": -torch.inf}
         fields = {}
         for name, (shape, dtypes) in self.geometry.state_layout(batch).items():
             kept = dtype if dtype in dtypes else dtypes[0]
-            zero_seen = torch.full((), begin.get(name, 0), dtype=kept, device=device).expand(shape)
-            fields[name] = zero_seen
+            fields[name] = torch.full((), begins.get(name, 0), dtype=kept, device=device).expand(shape)
         return MemoryState(**fields)
 
     def write(self, state: MemoryState, features: Features) -> MemoryState:
@@ -115,7 +114,7 @@ class MemoryBank(nn.Module):
         self.geometry.check_state(state)
         write_snapshot(path, state, self.geometry)
 
-    def load(self, path: str | os.PathLike, *, device: torch.device | str | None = None) -> MemoryState:
+    def load(self, path: str | os.PathLike, *, device: torch.device | str = "cpu") -> MemoryState:
         """The state that `save` wrote, to the bit.
 
         Raises:

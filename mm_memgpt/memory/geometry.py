@@ -126,4 +126,3 @@ def _check_values(features: Features) -> None:
     values = {"start": start, "end": end, "modality": features.modality, "source": features.source}
     values = {name: value[row, item].item() for name, value in values.items()}
     raise ValueError(f"item {item} of row {row} " + list(faults)[fault].format(**values))
-

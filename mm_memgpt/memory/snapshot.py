@@ -58,21 +58,23 @@ def read_snapshot(path: str | os.PathLike, geometry: Geometry) -> MemoryState:
     try:
         with path.open("rb") as file:
             first = file.read(2)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); give a file that save wrote") from error
-    if first.startswith(PICKLES):
-        raise InputError(f"{path}: a pickle, which can run code; only safetensors are read, so save the memory again")
-    try:
         with safe_open(path, framework="pt") as file:
             _check_header(path, file.metadata() or {}, set(file.keys()), geometry)
             state = MemoryState(**{name: file.get_tensor(name).clone() for name in MemoryState._fields})
         geometry.check_state(state)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); give a file that save wrote") from error
+    except SafetensorError as error:  # asked only now: a header's length may begin with the same bytes as a pickle
+        if first.startswith(PICKLES):
+            raise InputError(
+                f"{path}: a pickle, which can run code; only safetensors are read, so save the memory again"
+            ) from error
+        raise InputError(f"{path}: truncated, or not a safetensors file ({error}); restore or rebuild it") from error
     except InputError:
         raise
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error
-    except SafetensorError as error:
-        raise InputError(f"{path}: truncated, or not a safetensors file ({error}); restore or rebuild it") from error
+    return state
 
 
 def _check_header(path: Path, metadata: dict[str, str], names: set[str], geometry: Geometry) -> None:

@@ -71,7 +71,7 @@ class MMMemGPTForConditionalGeneration(PreTrainedModel, GenerationMixin):
         """
         features = self.image_encoder(pixel_values)
         if state is None:
-            state = self.bank.empty(len(features.tokens), device=features.tokens.device, dtype=features.tokens.dtype)
+            state = self.bank.empty(len(features.tokens), device=features.tokens.device)
         return self.bank.write(state, features)
 
     def read(self, state: MemoryState) -> tuple[Tensor, Tensor]:

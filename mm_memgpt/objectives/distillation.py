@@ -1,15 +1,17 @@
-"""Distillation: a student trunk answers like its teacher on the very same crop, in features and in logits.
+"""Distillation: a student trunk answers like its teacher on the very same crop, stage by stage and in logits.
 
-Notable: the student's map and the teacher's are compared cell by cell on the student's grid; the squared error is
-divided by the variance of the teacher's map, so 1.0 means "no better than its mean".
+Notable: each stage of the student meets the teacher's map of its own stride (hints, arXiv:1412.6550), so early layers
+need not wait for the late ones; maps are compared cell by cell on the student's grid, and the squared error is divided
+by the variance of the teacher's map, so 1.0 means "no better than its mean".
 
 b batch   c student channels   t teacher channels   l classes
 """
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mm_memgpt.encoders.image import feature_map
+from mm_memgpt.encoders.image import stage_maps
 
 
 def map_loss(student: Tensor, teacher: Tensor) -> Tensor:
@@ -38,43 +40,65 @@ def logit_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
 
 
 class TrunkDistillation(nn.Module):
-    """A trunk with the two heads that meet the teacher; the heads are left behind afterwards.
+    """A trunk with the heads that meet the teacher; the heads are left behind afterwards.
 
     Args:
-        trunk: a timm trunk without pooling.
-        channels: c, width of its map.
-        teacher_channels: t, width of the teacher's map.
+        trunk: a timm trunk.
+        size: side of its input in pixels.
+        teacher_size: side of the teacher's input in pixels.
+        teacher_maps: (t, h, w) of the teacher's maps; the last is the one before its pooling.
         classes: l, the teacher's classes.
         temperature: softens both distributions.
+
+    Raises:
+        ValueError: no stage of the trunk has the stride of one of the teacher's maps.
     """
 
     def __init__(
-        self, trunk: nn.Module, channels: int, teacher_channels: int, classes: int, temperature: float = 2.0
+        self,
+        trunk: nn.Module,
+        size: int,
+        teacher_size: int,
+        teacher_maps: list[tuple[int, int, int]],
+        classes: int,
+        temperature: float = 2.0,
     ) -> None:
         super().__init__()
         self.trunk = trunk
-        self.map_head = nn.Conv2d(channels, teacher_channels, 1)
-        self.class_head = nn.Linear(channels, classes)
         self.temperature = temperature
+        with torch.no_grad():
+            stages = [stage.shape[1:] for stage in stage_maps(trunk.eval(), torch.zeros(1, 3, size, size))]
+        stage_of = {size // rows: number for number, (_, rows, _) in enumerate(stages)}
+        strides = [teacher_size // rows for _, rows, _ in teacher_maps]
+        if missing := sorted(set(strides) - set(stage_of)):
+            raise ValueError(f"the trunk has no stage of stride {missing[0]}; its strides: {sorted(stage_of)}")
+        self.stages = [stage_of[stride] for stride in strides]
+        self.grids = [tuple(stages[number][1:]) for number in self.stages]
+        self.map_heads = nn.ModuleList(
+            nn.Conv2d(stages[number][0], width, 1)
+            for number, (width, _, _) in zip(self.stages, teacher_maps, strict=True)
+        )
+        self.class_head = nn.Linear(stages[self.stages[-1]][0], classes)
 
-    def forward(self, pixel_values: Tensor, teacher_map: Tensor, teacher_logits: Tensor) -> dict[str, Tensor]:
-        """The weighted sum of the three losses, and each of them.
+    def forward(self, pixel_values: Tensor, teacher_maps: list[Tensor], teacher_logits: Tensor) -> dict[str, Tensor]:
+        """The weighted sum of the losses, and each of them.
 
         Args:
             pixel_values: (b, 3, h, w) normalised.
-            teacher_map: (b, t, rows, columns).
+            teacher_maps: one (b, t, rows, columns) a map, on the student's grids.
             teacher_logits: (b, l).
         """
-        features = feature_map(self.trunk, pixel_values)  # (b, c, h, w)
-        student = self.map_head(features).float()
-        teacher = functional.adaptive_avg_pool2d(teacher_map.float(), student.shape[2:])
-        logits = self.class_head(features.mean((2, 3))).float()
+        maps = stage_maps(self.trunk, pixel_values)
+        students = [head(maps[number]).float() for head, number in zip(self.map_heads, self.stages, strict=True)]
+        logits = self.class_head(maps[self.stages[-1]].mean((2, 3))).float()
         parts = {
-            "map": map_loss(student, teacher),
-            "pooled": pooled_loss(student, teacher),
-            "logit": logit_loss(logits, teacher_logits.float(), self.temperature),
+            f"map_{number}": map_loss(student, teacher.float())
+            for number, (student, teacher) in enumerate(zip(students, teacher_maps, strict=True))
         }
-        return {"loss": parts["map"] + 2 * parts["pooled"] + 0.3 * parts["logit"], **parts}
+        parts["pooled"] = pooled_loss(students[-1], teacher_maps[-1].float())
+        parts["logit"] = logit_loss(logits, teacher_logits.float(), self.temperature)
+        weights = {"pooled": 2.0, "logit": 0.3}
+        return {"loss": sum(weights.get(name, 1.0) * value for name, value in parts.items()), **parts}
 
 
 class Distillation:

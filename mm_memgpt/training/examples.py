@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerFast
 
@@ -32,31 +33,31 @@ def normalise(photo: Image.Image, statistics: PixelStatistics) -> Tensor:
     return (pixels - mean) / std
 
 
-def stack(examples: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Examples of equal shapes as one batch."""
-    return {name: torch.stack([example[name] for example in examples]) for name in examples[0]}
-
-
 class DistillationExample:
-    """A photo's crop for the student, and what the teacher says of the very same crop."""
+    """A photo's crop for the student, and what the teacher says of the very same crop, on the student's grids."""
 
-    def __init__(self, teacher: Path, statistics: PixelStatistics, augment: Augment | None) -> None:
-        self.path, self.statistics, self.augment = teacher, statistics, augment
+    def __init__(
+        self, teacher: Path, statistics: PixelStatistics, grids: list[tuple[int, int]], augment: Augment | None
+    ) -> None:
+        self.path, self.statistics, self.grids, self.augment = teacher, statistics, grids, augment
         self.teacher: ImageTeacher | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "teacher": None}
 
-    def __call__(self, sample: Sample, generator: random.Random) -> dict[str, Tensor]:
+    def __call__(self, sample: Sample, generator: random.Random) -> dict[str, Any]:
         if self.teacher is None:
             self.teacher = ImageTeacher(self.path)
         photo = sample.image
         if self.augment is not None:
             photo = crop(photo, self.augment, self.teacher.size, generator)
-        features, logits = self.teacher(photo)
+        maps, logits = self.teacher(photo)
         return {
             "pixel_values": normalise(photo, self.statistics),
-            "teacher_map": torch.from_numpy(features),
+            "teacher_maps": [
+                functional.adaptive_avg_pool2d(torch.from_numpy(features), grid).half()
+                for features, grid in zip(maps, self.grids, strict=True)
+            ],
             "teacher_logits": torch.from_numpy(logits),
         }
 

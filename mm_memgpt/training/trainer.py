@@ -62,6 +62,11 @@ class RecipeTrainer(Trainer):
                     self.parts.setdefault(name, []).append(value.detach())
         return (outputs["loss"], outputs) if return_outputs else outputs["loss"]
 
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Tensor] | None = None) -> None:
+        """Weights leave in the plain memory layout, because safetensors takes no other."""
+        state_dict = self.model.state_dict() if state_dict is None else state_dict
+        super()._save(output_dir, {name: value.contiguous() for name, value in state_dict.items()})
+
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         if "loss" in logs:
             logs |= {name: torch.stack(values).mean().item() for name, values in self.parts.items()}
