@@ -37,7 +37,9 @@ def create_trunk(config: ImageConfig, pretrained: bool = False) -> nn.Module:
         close = timm.list_models(f"*{config.trunk.split('_')[0]}*")[:5] or ["mobilenetv4_conv_small", "resnet18"]
         raise ValueError(f"timm has no trunk {config.trunk!r}; try one of {', '.join(close)}")
     trunk = timm.create_model(config.trunk, pretrained=pretrained, num_classes=0, **config.trunk_args)
-    if hasattr(trunk, "prune_intermediate_layers"):  # what comes behind the map, such as a convolution before the pooling
+    if hasattr(
+        trunk, "prune_intermediate_layers"
+    ):  # what comes behind the map, such as a convolution before the pooling
         trunk.prune_intermediate_layers(prune_norm=False, prune_head=True)
     return trunk
 
@@ -52,7 +54,9 @@ def feature_map(trunk: nn.Module, pixels: Tensor) -> Tensor:
     """(b, 3, h, w) normalised pixels to the trunk's last feature map (b, c, rows, columns)."""
     features = trunk.forward_features(pixels)
     if features.ndim != 4:
-        raise ValueError(f"trunk {type(trunk).__name__} returns {features.ndim} axes, not a map; try a convolutional one")
+        raise ValueError(
+            f"trunk {type(trunk).__name__} returns {features.ndim} axes, not a map; try a convolutional one"
+        )
     return features
 
 

@@ -4,31 +4,65 @@ Notable: the docstring under a field is its help text; sizes that follow from ot
 knows is refused with the list of the known ones, in a recipe as in a model folder's config.json.
 """
 
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from typing import Any, get_type_hints
+from contextlib import suppress
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
+from math import gcd
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig
 
+KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    list: "a list",
+    tuple: "a list",
+    dict: "a mapping of keys",
+}
+"""The types a key can have, in words."""
+
 
 def build(cls: type, values: dict[str, Any], where: str = "") -> Any:
-    """Builds the dataclass `cls` from nested dicts. Raises ValueError naming an unknown or missing key and its place."""
-    here = where or cls.__name__
+    """Builds the dataclass `cls` from nested dicts and lists, as YAML and JSON hold them.
+
+    Args:
+        cls: a dataclass, perhaps of dataclasses.
+        values: its fields.
+        where: dotted place of these values in the whole, for messages.
+
+    Raises:
+        ValueError: an unknown or missing key, or a value of another type; the message names the key and its place.
+    """
+    place, prefix = (f" in {where}", f"{where}.") if where else ("", "")
     if not isinstance(values, dict):
-        raise ValueError(f"{here} must be a mapping of keys, got {type(values).__name__}")
-    known = {f.name for f in fields(cls)}
-    if unknown := sorted(set(values) - known):
-        raise ValueError(f"unknown key {unknown[0]!r} in {here}; known keys: {', '.join(sorted(known))}")
+        raise ValueError(f"{where or cls.__name__} must be {KINDS[dict]}, got {values!r}")
+    known = {f.name: f for f in fields(cls)}
+    if unknown := sorted(str(key) for key in values if key not in known):
+        raise ValueError(f"unknown key {unknown[0]!r}{place}; known keys: {', '.join(sorted(known))}")
+    for name, f in known.items():
+        if name not in values and f.default is MISSING and f.default_factory is MISSING:
+            raise ValueError(f"missing key {name!r}{place}")
     hints = get_type_hints(cls)
-    nested = {
-        name: build(hints[name], value, f"{here}.{name}")
-        if isinstance(hints[name], type) and is_dataclass(hints[name]) and isinstance(value, dict)
-        else value
-        for name, value in values.items()
-    }
-    try:
-        return cls(**nested)
-    except TypeError as error:
-        raise ValueError(f"{here}: {error}") from None
+    return cls(**{name: _convert(value, hints[name], prefix + name) for name, value in values.items()})
+
+
+def _convert(value: Any, hint: Any, where: str) -> Any:
+    """`value` as the type `hint`: whole numbers become floats, lists tuples and mappings dataclasses where due."""
+    kind, arguments = get_origin(hint) or hint, get_args(hint)
+    if kind is UnionType:
+        return None if value is None else _convert(value, arguments[0], where)
+    if is_dataclass(kind):
+        return value if isinstance(value, kind) else build(kind, value, where)
+    if kind in (list, tuple) and isinstance(value, (list, tuple)):
+        return kind(_convert(each, arguments[0], f"{where}[{number}]") for number, each in enumerate(value))
+    if kind is float and type(value) in (int, str):
+        with suppress(ValueError):  # YAML 1.1 takes 1e-3, without a dot, for text
+            return float(value)
+    if type(value) is not kind:
+        raise ValueError(f"{where} must be {KINDS[kind]}, got {value!r}")
+    return value
 
 
 def require(condition: bool, message: str) -> None:
@@ -68,7 +102,8 @@ class MemoryConfig:
 
     def __post_init__(self) -> None:
         require(
-            1 <= self.ring < self.slots, f"ring {self.ring} must be at least 1 and less than slots {self.slots}; try ring=8"
+            1 <= self.ring < self.slots,
+            f"ring {self.ring} must be at least 1 and less than slots {self.slots}; try ring=8",
         )
 
 
@@ -101,6 +136,7 @@ class DecoderConfig:
     """Dropout on what the memory adds."""
 
     def __post_init__(self) -> None:
+        require(0 <= self.dropout < 1, f"dropout {self.dropout} must be at least 0 and below 1; try dropout=0.1")
         kind = self.model.get("model_type")
         require(kind in CONFIG_MAPPING, f"decoder model_type {kind!r} is not one that transformers knows; try 'llama'")
         if self.layers is not None:
@@ -113,7 +149,12 @@ class DecoderConfig:
         )
 
 
-TRANSFORMERS_KEYS = {"transformers_version", "model_type", "bos_token_id", "eos_token_id", "pad_token_id"} | {
+TRANSFORMERS_KEYS = {
+    "transformers_version",
+    "model_type",
+    "bos_token_id",
+    "eos_token_id",
+    "pad_token_id",
     "tie_word_embeddings",
     "use_cache",
     "torch_dtype",
@@ -151,14 +192,18 @@ class MMMemGPTConfig(PreTrainedConfig):
         self.width = width
         self.key_width = key_width
         for name, given in {"image": image, "memory": memory, "fusion": fusion, "decoder": decoder}.items():
-            setattr(self, name, build(PARTS[name], given or {}, name) if not is_dataclass(given) else given)
+            values = {} if given is None else given
+            setattr(self, name, given if is_dataclass(given) else build(PARTS[name], values, name))
         language_model = self.decoder.language_model()
         for part, heads, size in (
             ("image", self.image.heads, width),
             ("fusion", self.fusion.heads, width),
             ("decoder", self.decoder.heads, language_model.hidden_size),
         ):
-            require(size % heads == 0, f"{part}.heads {heads} does not divide width {size}; try heads=1")
+            require(
+                heads >= 1 and size % heads == 0,
+                f"{part}.heads {heads} does not divide width {size}; try heads={gcd(size, heads)}",
+            )
         for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
             kwargs.setdefault(name, getattr(language_model, name))
         kwargs.setdefault("tie_word_embeddings", language_model.tie_word_embeddings)

@@ -25,7 +25,9 @@ def nano(vocab_size: int = 8192) -> MMMemGPTConfig:
         image=ImageConfig(trunk="mobilenetv4_conv_small", size=160, grid=5),
         memory=MemoryConfig(slots=64, ring=8),
         decoder=DecoderConfig(
-            gate=1.0, dropout=0.1, model=_llama(vocab_size=vocab_size, hidden_size=256, layers=4, heads=8, positions=512)
+            gate=1.0,
+            dropout=0.1,
+            model=_llama(vocab_size=vocab_size, hidden_size=256, layers=4, heads=8, positions=512),
         ),
     )
 

@@ -24,3 +24,24 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.fail(f"no data at {folder}; set MM_MEMGPT_DATA to its folder, or leave out -m data", pytrace=False)
     return folder
+
+
+WORDS = ("A brown dog runs through the grass .", "Two children play in the water .", "A man climbs a rock .")
+
+
+@pytest.fixture(scope="session")
+def tiny_model_folder(tmp_path_factory) -> Path:
+    """A saved model of preset tiny with random weights and a tokenizer of a few sentences: it writes, but nonsense."""
+    from mm_memgpt.models.mm_memgpt import MMMemGPTForConditionalGeneration
+    from mm_memgpt.models.processor import MMMemGPTProcessor
+    from mm_memgpt.presets import tiny
+    from mm_memgpt.training.tokenizer import train_on
+
+    folder = tmp_path_factory.mktemp("model") / "tiny"
+    torch.manual_seed(1)
+    tokenizer = train_on(WORDS, vocab=300)
+    model = MMMemGPTForConditionalGeneration(tiny(vocab_size=len(tokenizer)))
+    model.generation_config.max_new_tokens = 8
+    model.save_pretrained(folder)
+    MMMemGPTProcessor.build(model.config, tokenizer).save_pretrained(folder)
+    return folder

@@ -43,7 +43,12 @@ class MemoryLayer(nn.Module):
             return getattr(super().__getattr__("layer"), name)
 
     def forward(
-        self, hidden_states: Tensor, *args: Any, memory: Tensor | None = None, memory_mask: Tensor | None = None, **kwargs: Any
+        self,
+        hidden_states: Tensor,
+        *args: Any,
+        memory: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+        **kwargs: Any,
     ) -> Any:
         """hidden_states (b, t, d); memory (b, l, 2, h, 1+m, w) as projected; memory_mask (b, m) True where real."""
         if memory is not None:

@@ -105,7 +105,9 @@ class MMMemGPTForConditionalGeneration(PreTrainedModel, GenerationMixin):
             if rows % len(memory) != 0:
                 raise ValueError(f"{rows} rows of text cannot share {len(memory)} memories evenly")
             memory = memory.repeat_interleave(rows // len(memory), dim=0)
-            memory_mask = None if memory_mask is None else memory_mask.repeat_interleave(rows // len(memory_mask), dim=0)
+            memory_mask = (
+                None if memory_mask is None else memory_mask.repeat_interleave(rows // len(memory_mask), dim=0)
+            )
         return memory, memory_mask
 
     def forward(

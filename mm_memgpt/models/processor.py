@@ -14,7 +14,9 @@ from mm_memgpt.encoders.image import pixel_statistics
 class MMMemGPTProcessor(ProcessorMixin):
     """`processor(images=..., text=...)` returns pixel_values (b, 3, h, w), input_ids and attention_mask (b, t)."""
 
-    def __init__(self, image_processor: ViTImageProcessor | None = None, tokenizer: PreTrainedTokenizerFast | None = None):
+    def __init__(
+        self, image_processor: ViTImageProcessor | None = None, tokenizer: PreTrainedTokenizerFast | None = None
+    ):
         super().__init__(image_processor, tokenizer)
 
     @classmethod
@@ -27,7 +29,9 @@ class MMMemGPTProcessor(ProcessorMixin):
         if not isinstance(tokenizer, PreTrainedTokenizerFast):
             tokenizer = PreTrainedTokenizerFast.from_pretrained(tokenizer)
         if len(tokenizer) > config.vocab_size:
-            raise ValueError(f"tokenizer has {len(tokenizer)} tokens, the model {config.vocab_size}; set vocab_size to fit")
+            raise ValueError(
+                f"tokenizer has {len(tokenizer)} tokens, the model {config.vocab_size}; set vocab_size to fit"
+            )
         size, mean, std = pixel_statistics(config.image)
         resize = {"size": {"height": size, "width": size}, "resample": 3}  # 3 is bicubic
         return cls(ViTImageProcessor(image_mean=list(mean), image_std=list(std), **resize), tokenizer)

@@ -6,6 +6,7 @@ recipe are taken from the folder the command runs in, data paths from `data.root
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -25,6 +26,10 @@ class Source:
     mosaic: int = 1
     """Tiles per side: k > 1 lays k x k of its photos into one, for photos smaller than the crop."""
 
+    def __post_init__(self) -> None:
+        require(self.share > 0, f"share {self.share} of {self.path} must be above 0; leave the source out")
+        require(self.mosaic >= 1, f"mosaic {self.mosaic} of {self.path} must be at least 1; try mosaic=1")
+
 
 @dataclass(kw_only=True)
 class DataSettings:
@@ -40,8 +45,8 @@ class DataSettings:
     """How many of its first samples are used."""
 
     def __post_init__(self) -> None:
-        require(isinstance(self.train, list) and len(self.train) > 0, "data.train must list at least one source")
-        self.train = [build(Source, s, f"data.train[{i}]") if isinstance(s, dict) else s for i, s in enumerate(self.train)]
+        require(len(self.train) > 0, "data.train must list at least one source")
+        require(self.val_samples >= 1, f"data.val_samples {self.val_samples} must be at least 1")
 
 
 @dataclass(kw_only=True)
@@ -57,6 +62,10 @@ class Augment:
 
     def __post_init__(self) -> None:
         require(0 < self.area <= 1, f"augment.area {self.area} must be above 0 and at most 1; try area=0.5")
+        require(self.aspect >= 0, f"augment.aspect {self.aspect} must be at least 0; try aspect=0.3")
+
+
+PRECISIONS = ("fp32", "bf16")
 
 
 @dataclass(kw_only=True)
@@ -85,8 +94,15 @@ class Optimiser:
     """fp32, or bf16 for mixed precision."""
 
     def __post_init__(self) -> None:
-        require(self.precision in ("fp32", "bf16"), f"precision {self.precision!r} is unknown; known: fp32, bf16")
-        require(self.epochs > 0, f"optimiser.epochs {self.epochs} must be above 0")
+        known = ", ".join(PRECISIONS)
+        require(self.precision in PRECISIONS, f"optimiser.precision {self.precision!r} is unknown; known: {known}")
+        require(0 <= self.warmup <= 1, f"optimiser.warmup {self.warmup} must lie in 0..1; try warmup=0.05")
+        for name in ("epochs", "rate", "clip"):
+            require(getattr(self, name) > 0, f"optimiser.{name} {getattr(self, name)} must be above 0")
+        for name in ("batch", "accumulate"):
+            require(getattr(self, name) >= 1, f"optimiser.{name} {getattr(self, name)} must be at least 1")
+        for name in ("trunk_rate", "gate_rate", "weight_decay"):
+            require(getattr(self, name) >= 0, f"optimiser.{name} {getattr(self, name)} must be at least 0")
 
 
 @dataclass(kw_only=True)
@@ -107,11 +123,11 @@ class Recipe:
     teacher: str | None = None
     """Distillation: the teacher's file below `data.root`."""
     tokenizer: str | None = None
-    """Captioning: folder of the tokenizer."""
+    """Captioning: folder of the tokenizer; a `start` brings its own."""
     trunk: str | None = None
     """Captioning: weights the trunk starts from."""
     start: str | None = None
-    """Captioning: folder of a whole model to start from."""
+    """Captioning: whole model to start from, by folder or name."""
     captions: int = 5
     """Captioning: captions a photo gives at a time."""
     smoothing: float = 0.1
@@ -123,12 +139,18 @@ class Recipe:
 
     def __post_init__(self) -> None:
         require(self.preset in PRESETS, f"preset {self.preset!r} is unknown; known: {', '.join(PRESETS)}")
-        needed = {"distillation": "teacher", "captioning": "tokenizer"}
-        require(
-            self.objective in needed, f"objective {self.objective!r} is unknown; known: {', '.join(needed)}"
-        )
-        key = needed[self.objective]
-        require(getattr(self, key) is not None, f"objective {self.objective} needs the key {key!r}")
+        needed = {"distillation": ("teacher",), "captioning": ("tokenizer", "start")}
+        require(self.objective in needed, f"objective {self.objective!r} is unknown; known: {', '.join(needed)}")
+        keys = needed[self.objective]
+        given = any(getattr(self, key) is not None for key in keys)
+        require(given, f"objective {self.objective} needs the key {' or '.join(map(repr, keys))}")
+        for key in ("tokenizer", "trunk"):
+            alone = self.start is None or getattr(self, key) is None
+            require(alone, f"start {self.start!r} brings its own {key}; leave out {key!r}")
+        for name in ("captions", "checkpoints"):
+            require(getattr(self, name) >= 1, f"{name} {getattr(self, name)} must be at least 1")
+        require(0 <= self.smoothing < 1, f"smoothing {self.smoothing} must be at least 0 and below 1; try 0.1")
+        require(self.workers >= 0, f"workers {self.workers} must be at least 0; try workers=1")
 
 
 def read_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
@@ -148,16 +170,32 @@ def read_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
         require(isinstance(values, dict), "a recipe is a mapping of keys")
         for override in overrides or []:
             _set(values, override)
-        return build(Recipe, values, "the recipe")
-    except (ValueError, TypeError) as error:
+        return build(Recipe, values)
+    except ValueError as error:
         raise InputError(f"{path}: {error}") from None
 
 
-def _set(values: dict, override: str) -> None:
-    key, equals, value = override.partition("=")
+def _set(values: dict[str, Any], override: str) -> None:
+    """Applies one "a.b=c"; a place in a list is its number: data.train.0.share=0.5."""
+    key, equals, text = override.partition("=")
     require(bool(equals), f"--set {override!r} must look like a.b=c")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"--set {override!r}: not YAML ({' '.join(str(error).split())})") from None
+    holder: Any = values
     *parents, last = key.split(".")
     for parent in parents:
-        values = values.setdefault(parent, {})
-        require(isinstance(values, dict), f"--set {override!r}: {parent!r} holds no keys")
-    values[last] = yaml.safe_load(value)
+        if isinstance(holder, dict):
+            holder.setdefault(parent, {})
+        holder = holder[_place(holder, parent, override)]
+    holder[_place(holder, last, override)] = value
+
+
+def _place(holder: Any, key: str, override: str) -> str | int:
+    """`key` as it is in a mapping, as a number in a list."""
+    if isinstance(holder, dict):
+        return key
+    inside = isinstance(holder, list) and key.isdecimal() and int(key) < len(holder)
+    require(inside, f"--set {override!r}: there is no place {key!r} to set")
+    return int(key)

@@ -32,7 +32,12 @@ class SampleStream(Dataset):
     """
 
     def __init__(
-        self, readers: Sequence[Sequence[Sample]], sources: Sequence[Source], epochs: float, seed: int, transform: Transform
+        self,
+        readers: Sequence[Sequence[Sample]],
+        sources: Sequence[Source],
+        epochs: float,
+        seed: int,
+        transform: Transform,
     ) -> None:
         self.readers, self.sources, self.seed, self.transform = readers, sources, seed, transform
         self.drawn = [max(1, round(s.share * len(r))) for s, r in zip(sources, readers, strict=True)]

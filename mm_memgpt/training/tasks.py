@@ -1,0 +1,118 @@
+"""What each objective of a recipe trains, feeds and keeps.
+
+Notable: a new kind of run is a new function here and a row in `build_task`, never a second loop.
+"""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.utils.data import default_collate
+from transformers import PreTrainedTokenizerFast
+
+from mm_memgpt.encoders.image import create_trunk, pixel_statistics
+from mm_memgpt.knowledge.teacher import ImageTeacher
+from mm_memgpt.models.loading import find, read_model
+from mm_memgpt.models.mm_memgpt import MMMemGPTForConditionalGeneration
+from mm_memgpt.models.processor import MMMemGPTProcessor
+from mm_memgpt.objectives.captioning import Captioning
+from mm_memgpt.objectives.distillation import Distillation, TrunkDistillation
+from mm_memgpt.presets import PRESETS
+from mm_memgpt.training.examples import CaptionExample, DistillationExample, PadText
+from mm_memgpt.training.recipe import Augment, Recipe
+from mm_memgpt.training.stream import Transform
+from mm_memgpt.training.trainer import Objective
+from mm_memgpt.types import InputError
+
+LONGEST_CAPTION = 32
+"""Tokens a written caption may have unless the caller says otherwise; the longest training caption has more."""
+
+
+class Task(NamedTuple):
+    """What an objective trains, feeds and keeps."""
+
+    model: nn.Module
+    objective: Objective
+    transform: Callable[[Augment | None], Transform]
+    """Sample to model inputs: with an augmentation for training, None for validation."""
+    collate: Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]]
+    keep: Callable[[Path], None]
+    """Writes the result of the run into its folder."""
+
+
+def build_task(recipe: Recipe) -> Task:
+    """The task of the recipe's objective."""
+    tasks = {"distillation": distillation_task, "captioning": captioning_task}
+    return tasks[recipe.objective](recipe)
+
+
+def distillation_task(recipe: Recipe) -> Task:
+    """A trunk that answers like the teacher on the same crop; keeps trunk.safetensors."""
+    config = PRESETS[recipe.preset]().image
+    path = Path(recipe.data.root) / recipe.teacher
+    teacher = ImageTeacher(path)
+    trunk, statistics = create_trunk(config), pixel_statistics(config)
+    model = TrunkDistillation(trunk, statistics.size, teacher.size, teacher.map_shapes, teacher.classes)
+
+    def keep(output: Path) -> None:
+        save_file(trunk.state_dict(), output / "trunk.safetensors")
+
+    def example(augment: Augment | None) -> DistillationExample:
+        return DistillationExample(path, statistics, model.grids, augment)
+
+    return Task(model, Distillation(), example, default_collate, keep)
+
+
+def captioning_task(recipe: Recipe) -> Task:
+    """The whole model, end to end; keeps it as a model folder in fp16."""
+    model, processor = caption_model(recipe)
+    if recipe.optimiser.trunk_rate == 0:
+        model.image_encoder.freeze()
+    statistics = pixel_statistics(model.config.image)
+
+    def example(augment: Augment | None) -> CaptionExample:
+        return CaptionExample(processor.tokenizer, statistics, augment, recipe.captions)
+
+    def keep(output: Path) -> None:
+        copy.deepcopy(model).half().save_pretrained(output)
+        processor.save_pretrained(output)
+
+    return Task(model, Captioning(recipe.smoothing), example, PadText(processor.tokenizer.pad_token_id), keep)
+
+
+def caption_model(recipe: Recipe) -> tuple[MMMemGPTForConditionalGeneration, MMMemGPTProcessor]:
+    """The model of the recipe's `start`, or a fresh one of its preset with the recipe's trunk.
+
+    Raises:
+        InputError: the model, the tokenizer or the trunk is missing or does not fit.
+    """
+    if recipe.start is not None:
+        return read_model(find(recipe.start))
+    folder = Path(recipe.tokenizer)
+    if not (folder / "tokenizer.json").is_file():
+        raise InputError(f"{folder}: no tokenizer.json in it; write one with mm-memgpt tokenizer --output {folder}")
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    model = MMMemGPTForConditionalGeneration(PRESETS[recipe.preset](vocab_size=len(tokenizer)))
+    model.generation_config.max_new_tokens = LONGEST_CAPTION
+    if recipe.trunk is not None:
+        load_trunk(model.image_encoder.trunk, Path(recipe.trunk))
+    return model, MMMemGPTProcessor.build(model.config, tokenizer)
+
+
+def load_trunk(trunk: nn.Module, path: Path) -> None:
+    """Puts the weights that a distillation kept into a trunk of the same shape.
+
+    Raises:
+        InputError: the file is missing, no safetensors file, or holds another trunk.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; trunk must name the trunk.safetensors of a distillation")
+    try:
+        trunk.load_state_dict(load_file(path))
+    except (SafetensorError, RuntimeError) as error:
+        raise InputError(f"{path}: not the weights of this preset's trunk ({' '.join(str(error).split())})") from None
