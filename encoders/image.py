@@ -37,9 +37,8 @@ def create_trunk(config: ImageConfig, pretrained: bool = False) -> nn.Module:
         close = timm.list_models(f"*{config.trunk.split('_')[0]}*")[:5] or ["mobilenetv4_conv_small", "resnet18"]
         raise ValueError(f"timm has no trunk {config.trunk!r}; try one of {', '.join(close)}")
     trunk = timm.create_model(config.trunk, pretrained=pretrained, num_classes=0, **config.trunk_args)
-    if hasattr(
-        trunk, "prune_intermediate_layers"
-    ):  # what comes behind the map, such as a convolution before the pooling
+    if hasattr(trunk, "prune_intermediate_layers"):
+        # what comes behind the map, such as a convolution before the pooling
         trunk.prune_intermediate_layers(prune_norm=False, prune_head=True)
     return trunk
 

@@ -21,7 +21,7 @@ def map_loss(student: Tensor, teacher: Tensor) -> Tensor:
         student: (b, t, h, w).
         teacher: (b, t, h, w).
     """
-    return functional.mse_loss(student, teacher) / teacher.var(dim=(0, 2, 3)).mean().clamp_min(1e-6)
+    return functional.mse_loss(student, teacher) / teacher.var(dim=(0, 2, 3), correction=0).mean().clamp_min(1e-6)
 
 
 def pooled_loss(student: Tensor, teacher: Tensor) -> Tensor:
@@ -66,8 +66,10 @@ class TrunkDistillation(nn.Module):
         super().__init__()
         self.trunk = trunk
         self.temperature = temperature
+        training = trunk.training
         with torch.no_grad():
             stages = [stage.shape[1:] for stage in stage_maps(trunk.eval(), torch.zeros(1, 3, size, size))]
+        trunk.train(training)
         stage_of = {size // rows: number for number, (_, rows, _) in enumerate(stages)}
         strides = [teacher_size // rows for _, rows, _ in teacher_maps]
         if missing := sorted(set(strides) - set(stage_of)):

@@ -5,6 +5,7 @@ sent to the loader's worker processes.
 """
 
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,13 @@ def normalise(photo: Image.Image, statistics: PixelStatistics) -> Tensor:
     return (pixels - mean) / std
 
 
+def photo_of(sample: Sample) -> Image.Image:
+    """The sample's photo. Raises InputError, which names the sample, where it has none."""
+    if sample.image is None:
+        raise InputError(f"{sample.source}: has no photo; training needs a column of photos")
+    return sample.image
+
+
 class DistillationExample:
     """A photo's crop for the student, and what the teacher says of the very same crop, on the student's grids."""
 
@@ -48,7 +56,7 @@ class DistillationExample:
     def __call__(self, sample: Sample, generator: random.Random) -> dict[str, Any]:
         if self.teacher is None:
             self.teacher = ImageTeacher(self.path)
-        photo = sample.image
+        photo = photo_of(sample)
         if self.augment is not None:
             photo = crop(photo, self.augment, self.teacher.size, generator)
         maps, logits = self.teacher(photo)
@@ -62,6 +70,12 @@ class DistillationExample:
         }
 
 
+def sentence(caption: str) -> str:
+    """A caption as people write one: "a dog runs ." becomes "A dog runs."."""
+    text = re.sub(r"\s+([.,;:!?')])", r"\1", " ".join(caption.split())).rstrip(" .")
+    return text[:1].upper() + text[1:] + ("" if text.endswith(("!", "?")) else ".")
+
+
 class CaptionExample:
     """A photo's crop, and `count` of its captions as token numbers with begin and end."""
 
@@ -73,12 +87,12 @@ class CaptionExample:
     def __call__(self, sample: Sample, generator: random.Random) -> dict[str, Any]:
         if not sample.captions:
             raise InputError(f"{sample.source}: has no caption; captioning needs a column of captions")
-        photo = sample.image
+        photo = photo_of(sample)
         if self.augment is not None:
             photo = crop(photo, self.augment, self.statistics.size, generator)
         order = generator.sample(range(len(sample.captions)), k=len(sample.captions))
         chosen = [sample.captions[order[i % len(order)]] for i in range(self.count)]
-        text = self.tokenizer([caption.strip() + self.tokenizer.eos_token for caption in chosen])["input_ids"]
+        text = self.tokenizer([sentence(caption) + self.tokenizer.eos_token for caption in chosen])["input_ids"]
         return {"pixel_values": normalise(photo, self.statistics), "input_ids": [torch.tensor(ids) for ids in text]}
 
 

@@ -8,9 +8,11 @@ import json
 import math
 import platform
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import TrainingArguments, set_seed
 
 from mm_memgpt.datasets.base import read
@@ -58,7 +60,13 @@ def train(recipe_path: str | Path, overrides: list[str] | None = None, resume: b
     )
     started = time.monotonic()
     task.model.to(memory_format=torch.channels_last)  # convolves faster on a CPU, and on a GPU in half precision
-    trainer.train(resume_from_checkpoint=None if last is None else str(last))
+    # Sentences are short: on a CPU the plain kernel trains captions in 49 core-milliseconds a photo, the fused one in 70.
+    kernel = nullcontext() if torch.accelerator.is_available() else sdpa_kernel(SDPBackend.MATH)
+    try:
+        with kernel:
+            trainer.train(resume_from_checkpoint=None if last is None else str(last))
+    except InputError as error:  # from a worker process it comes wrapped in that one's traceback
+        raise InputError(str(error).rstrip().rpartition("InputError: ")[2]) from error
     figures = trainer.evaluate()
     task.model.to("cpu", memory_format=torch.contiguous_format)
     output.mkdir(parents=True, exist_ok=True)
@@ -122,8 +130,9 @@ def rhythm(steps: int, checkpoints: int) -> tuple[int, int]:
 
 def last_checkpoint(output: Path) -> Path | None:
     """The newest checkpoint that was written to its end; trainer_state.json is what the Trainer writes last."""
-    folders = sorted(output.glob("checkpoint-*"), key=lambda folder: int(folder.name.rpartition("-")[2]))
-    for folder in reversed(folders):
+    steps = {folder: folder.name.removeprefix("checkpoint-") for folder in output.glob("checkpoint-*")}
+    numbered = {folder: int(step) for folder, step in steps.items() if step.isdecimal()}
+    for folder in sorted(numbered, key=numbered.get, reverse=True):
         try:
             json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):

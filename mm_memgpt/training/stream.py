@@ -4,6 +4,7 @@ Notable: the order and every random choice depend on (seed, i) alone, so a resum
 processes, sees exactly what an unbroken one sees.
 """
 
+import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -101,12 +102,16 @@ def mosaic(photos: Sequence[Image.Image], tiles: int) -> Image.Image:
 
 def crop(photo: Image.Image, augment: Augment, side: int, generator: random.Random) -> Image.Image:
     """A random crop, squeezed to side x side pixels and perhaps mirrored."""
-    width, height = photo.size
-    area = width * height * generator.uniform(augment.area, 1)
-    stretch = np.exp(generator.uniform(-augment.aspect, augment.aspect) / 2)
-    across = min(width, max(1, round(area**0.5 * (width / height) ** 0.5 * stretch)))
-    down = min(height, max(1, round(area**0.5 * (height / width) ** 0.5 / stretch)))
-    left, top = generator.randint(0, width - across), generator.randint(0, height - down)
-    box = (left, top, left + across, top + down)
+    box = crop_box(*photo.size, augment, generator)
     photo = photo.resize((side, side), Image.Resampling.BICUBIC, box=box)
     return photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if augment.flip and generator.random() < 0.5 else photo
+
+
+def crop_box(width: int, height: int, augment: Augment, generator: random.Random) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of a random crop of a photo of width x height."""
+    scale = math.sqrt(generator.uniform(augment.area, 1))
+    stretch = math.exp(generator.uniform(-augment.aspect, augment.aspect) / 2)
+    stretch = min(max(stretch, scale), 1 / scale)  # or the crop would not fit, and its area shrink
+    across, down = max(1, round(width * scale * stretch)), max(1, round(height * scale / stretch))
+    left, top = generator.randint(0, width - across), generator.randint(0, height - down)
+    return left, top, left + across, top + down

@@ -113,6 +113,10 @@ def load_trunk(trunk: nn.Module, path: Path) -> None:
     if not path.is_file():
         raise InputError(f"{path}: no such file; trunk must name the trunk.safetensors of a distillation")
     try:
-        trunk.load_state_dict(load_file(path))
-    except (SafetensorError, RuntimeError) as error:
-        raise InputError(f"{path}: not the weights of this preset's trunk ({' '.join(str(error).split())})") from None
+        weights = load_file(path)
+    except SafetensorError as error:
+        raise InputError(f"{path}: not a safetensors file ({error}); give what a distillation kept") from None
+    here, due = ({name: value.shape for name, value in each.items()} for each in (weights, trunk.state_dict()))
+    if odd := sorted(name for name in {*here, *due} if here.get(name) != due.get(name)):
+        raise InputError(f"{path}: {odd[0]} is not as in the preset's trunk; distil one of the same preset")
+    trunk.load_state_dict(weights)

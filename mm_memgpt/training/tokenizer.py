@@ -9,16 +9,31 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import types
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
+from mm_memgpt.datasets.files import open_file, reason
 from mm_memgpt.types import InputError
 
 SPECIAL = ("<s>", "</s>", "<pad>", "<image>", "<audio>", "<text>", "<user>", "<assistant>")
 """Begin, end and padding are 0, 1 and 2, as the presets say; the rest is kept for prompts of several modalities."""
 
-
-TEXT_COLUMNS = ("captions", "text", "title", "article", "summary", "turns", "question", "context", "sentence")
+TEXT_COLUMNS = (
+    "captions",
+    "text",
+    "title",
+    "article",
+    "summary",
+    "turns",
+    "question",
+    "context",
+    "contexts",
+    "long_answer",
+    "sentence",
+    "intent",
+    "snippet",
+)
 """Columns that hold text, alone or as a list."""
 
 
@@ -26,12 +41,13 @@ def train_tokenizer(files: Iterable[str | Path], output: str | Path, vocab: int 
     """Trains on every caption and text of the files and saves the tokenizer's folder.
 
     Raises:
-        InputError: a file cannot be read, or vocab has no room for the bytes and special tokens.
+        InputError: a file cannot be read or has no text, or vocab has no room for the bytes and special tokens.
     """
     least = 256 + len(SPECIAL)
     if vocab < least:
         raise InputError(f"vocab {vocab} is below the {least} bytes and special tokens; try --vocab 8192")
-    tokenizer = train_on(_texts(files), vocab)
+    columns = {file: text_columns(file) for file in files}
+    tokenizer = train_on(_texts(columns), vocab)
     tokenizer.save_pretrained(output)
     return tokenizer
 
@@ -59,16 +75,27 @@ def train_on(texts: Iterable[str], vocab: int) -> PreTrainedTokenizerFast:
     )
 
 
-def _texts(files: Iterable[str | Path]) -> Iterator[str]:
-    """Every string of the known text columns of Parquet files, row by row."""
-    for file in files:
+def text_columns(file: str | Path) -> list[str]:
+    """Those of TEXT_COLUMNS that a Parquet file has, as strings or lists of strings.
+
+    Raises:
+        InputError: the file is missing, no Parquet file, or has none of them.
+    """
+    with open_file(file) as opened:
         try:
-            table = pq.ParquetFile(file)
-        except (OSError, pa.ArrowException) as error:
-            raise InputError(f"{file}: not a Parquet file ({error}); give files with text columns") from None
-        columns = [name for name in TEXT_COLUMNS if name in table.schema_arrow.names]
-        if not columns:
-            raise InputError(f"{file}: has none of the text columns {', '.join(TEXT_COLUMNS)}")
-        for batch in table.iter_batches(columns=columns, batch_size=256):
+            schema = pq.read_schema(opened)
+        except pa.ArrowException as error:
+            raise InputError(f"{file}: not a Parquet file ({reason(error)}); give files with text columns") from None
+    kinds = {name: schema.field(name).type for name in TEXT_COLUMNS if name in schema.names}
+    flat = {name: kind.value_type if types.is_list(kind) else kind for name, kind in kinds.items()}
+    if columns := [name for name, kind in flat.items() if types.is_string(kind) or types.is_large_string(kind)]:
+        return columns
+    raise InputError(f"{file}: none of its columns {', '.join(schema.names)} is text; known: {', '.join(TEXT_COLUMNS)}")
+
+
+def _texts(columns: dict[str | Path, list[str]]) -> Iterator[str]:
+    """Every string of the named columns of Parquet files, some rows at a time."""
+    for file, names in columns.items():
+        for batch in pq.ParquetFile(file).iter_batches(columns=names, batch_size=256):
             for value in (v for column in batch.columns for v in column.to_pylist()):
-                yield from [value] if isinstance(value, str) else value or []
+                yield from [value] if isinstance(value, str) else filter(None, value or [])

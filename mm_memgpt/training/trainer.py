@@ -1,18 +1,24 @@
 """The one training loop: Hugging Face's Trainer, with gates in a group of their own and their values in the log.
 
-Notable: the order of the data is the stream's, so the sampler is sequential, and a resumed run skips what it has seen.
+Notable: the order of the data is the stream's, so the sampler is sequential, and a resumed run skips what it has seen;
+validation leaves no trace in the random numbers; all that is shown on the way goes to standard error.
 """
 
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import SequentialSampler
-from transformers import Trainer
+from transformers import ProgressCallback, Trainer
 
 from mm_memgpt.layers.gate import Gate
 from mm_memgpt.training.recipe import Optimiser
+
+Objective = Callable[[nn.Module, dict[str, Tensor]], dict[str, Tensor]]
+"""Model and batch to a dict with "loss"; whatever else is in it is a scalar to log."""
 
 
 def parameter_groups(model: nn.Module, settings: Optimiser) -> list[dict[str, Any]]:
@@ -32,8 +38,12 @@ def parameter_groups(model: nn.Module, settings: Optimiser) -> list[dict[str, An
     ]
 
 
-Objective = Callable[[nn.Module, dict[str, Tensor]], dict[str, Tensor]]
-"""Model and batch to a dict with "loss"; whatever else is in it is a scalar to log."""
+class Progress(ProgressCallback):
+    """The progress bar, with the logged figures above it; the library prints those to standard output."""
+
+    def on_log(self, *args: Any, **kwargs: Any) -> None:
+        with redirect_stdout(sys.stderr):
+            super().on_log(*args, **kwargs)
 
 
 class RecipeTrainer(Trainer):
@@ -41,13 +51,15 @@ class RecipeTrainer(Trainer):
 
     def __init__(self, *args: Any, objective: Objective, settings: Optimiser, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.remove_callback(ProgressCallback)
+        self.add_callback(Progress)
         self.objective = objective
         self.settings = settings
         self.parts: dict[str, list[Tensor]] = {}
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         if self.optimizer is None:
-            groups = parameter_groups(model or self.model, self.settings)
+            groups = parameter_groups(self.model if model is None else model, self.settings)
             self.optimizer = torch.optim.AdamW(groups, lr=self.settings.rate, betas=(0.9, 0.98))
         return self.optimizer
 
@@ -63,6 +75,11 @@ class RecipeTrainer(Trainer):
                 if name != "loss":
                     self.parts.setdefault(name, []).append(value.detach())
         return (outputs["loss"], outputs) if return_outputs else outputs["loss"]
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """As the library's, but the random numbers stay as they were: starting a loader draws one, at times."""
+        with torch.random.fork_rng():
+            return super().evaluate(*args, **kwargs)
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Tensor] | None = None) -> None:
         """Weights leave in the plain memory layout, because safetensors takes no other."""

@@ -1,0 +1,69 @@
+"""What a recipe starts from: a fresh model, a distilled trunk or a whole model; and what does not fit is named."""
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from mm_memgpt.encoders.image import create_trunk
+from mm_memgpt.presets import tiny
+from mm_memgpt.training.recipe import read_recipe
+from mm_memgpt.training.tasks import build_task
+from mm_memgpt.types import InputError
+
+
+@pytest.fixture
+def build(write_recipe, tmp_path):
+    """A function that builds the task of a recipe with changed keys."""
+    return lambda **changes: build_task(read_recipe(write_recipe(tmp_path, **changes)))
+
+
+def test_the_model_has_as_many_embeddings_as_the_tokenizer_has_tokens(build, material):
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(material / "tokenizer")
+    assert build().model.config.vocab_size == len(tokenizer)
+
+
+def test_a_distilled_trunk_is_where_the_model_s_trunk_starts(build, tmp_path):
+    trunk = create_trunk(tiny().image)
+    save_file(trunk.state_dict(), tmp_path / "trunk.safetensors")
+    model = build(trunk=str(tmp_path / "trunk.safetensors")).model
+    ours = model.image_encoder.trunk.state_dict()
+    assert all(torch.equal(ours[name], value) for name, value in trunk.state_dict().items())
+
+
+def test_a_rate_of_zero_freezes_the_trunk(build):
+    assert build(optimiser={"epochs": 1, "trunk_rate": 0}).model.image_encoder.frozen
+    assert not build(optimiser={"epochs": 1, "trunk_rate": 0.1}).model.image_encoder.frozen
+
+
+def test_a_whole_model_is_where_a_run_goes_on(build, tiny_model_folder, tmp_path):
+    task = build(start=str(tiny_model_folder), tokenizer=None)
+    due = load_file(tiny_model_folder / "model.safetensors")
+    ours = task.model.state_dict()
+    assert all(torch.equal(ours[name], value) for name, value in due.items())
+    task.keep(tmp_path)
+    for file in ("tokenizer.json", "preprocessor_config.json"):
+        assert (tmp_path / file).exists() == (tiny_model_folder / file).exists()
+    assert (tmp_path / "tokenizer.json").read_bytes() == (tiny_model_folder / "tokenizer.json").read_bytes()
+
+
+def test_what_does_not_fit_is_named_in_one_line(build, tmp_path):
+    def refused(message, **changes):
+        with pytest.raises(InputError, match=f"^{tmp_path}/{message}$"):
+            build(**changes)
+
+    due = "write one with mm-memgpt tokenizer --output .*"
+    refused(f"words: no tokenizer.json in it; {due}", tokenizer=str(tmp_path / "words"))
+    file = tmp_path / "trunk.safetensors"
+    due = "trunk must name the trunk.safetensors of a distillation"
+    refused(f"trunk.safetensors: no such file; {due}", trunk=str(file))
+    file.write_text("no weights")
+    refused("trunk.safetensors: not a safetensors file .*; give what a distillation kept", trunk=str(file))
+    weights = create_trunk(tiny().image).state_dict()
+    weights["conv1.0.weight"] = torch.zeros(2, 3)
+    save_file(weights, file)
+    due = "is not as in the preset's trunk; distil one of the same preset"
+    refused(f"trunk.safetensors: conv1.0.weight {due}", trunk=str(file))
+    save_file({**create_trunk(tiny().image).state_dict(), "extra": torch.zeros(2)}, file)
+    refused(f"trunk.safetensors: extra {due}", trunk=str(file))
