@@ -72,7 +72,7 @@ class DistillationExample:
 
 def sentence(caption: str) -> str:
     """A caption as people write one: "a dog runs ." becomes "A dog runs."."""
-    text = re.sub(r"\s+([.,;:!?')])", r"\1", " ".join(caption.split())).rstrip(" .")
+    text = re.sub(r"\s+([.,;:!?)]|'(?:s|m|d|t|re|ve|ll)\b)", r"\1", " ".join(caption.split())).rstrip(" .")
     return text[:1].upper() + text[1:] + ("" if text.endswith(("!", "?")) else ".")
 
 

@@ -60,7 +60,7 @@ def train(recipe_path: str | Path, overrides: list[str] | None = None, resume: b
     )
     started = time.monotonic()
     task.model.to(memory_format=torch.channels_last)  # convolves faster on a CPU, and on a GPU in half precision
-    # Sentences are short: on a CPU the plain kernel trains captions in 49 core-milliseconds a photo, the fused one in 70.
+    # sentences are short: on a CPU the plain kernel costs 49 core-milliseconds a photo, the fused one 70
     kernel = nullcontext() if torch.accelerator.is_available() else sdpa_kernel(SDPBackend.MATH)
     try:
         with kernel:
