@@ -361,6 +361,7 @@ def test_ctrl_c_keeps_what_was_done(tiny_model_folder):
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job is born ignoring it
     )
     process.stdin.write(b"a.png\n")
     process.stdin.flush()
