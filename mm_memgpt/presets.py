@@ -18,7 +18,7 @@ def tiny(vocab_size: int = 300) -> MMMemGPTConfig:
 
 
 def nano(vocab_size: int = 8192) -> MMMemGPTConfig:
-    """The model in the package: about 9 million parameters, a photo as 5 x 5 tokens."""
+    """The model in the package: 9.5 million parameters, a photo as 5 x 5 tokens."""
     return MMMemGPTConfig(
         width=256,
         key_width=128,

@@ -62,14 +62,22 @@ class MMMemGPTForConditionalGeneration(PreTrainedModel, GenerationMixin):
     def get_output_embeddings(self) -> nn.Module:
         return self.decoder.get_output_embeddings()
 
-    def perceive(self, pixel_values: Tensor, state: MemoryState | None = None) -> MemoryState:
+    def perceive(
+        self,
+        pixel_values: Tensor,
+        state: MemoryState | None = None,
+        source: Tensor | None = None,
+        time: Tensor | None = None,
+    ) -> MemoryState:
         """Photos written into a memory; an empty one where `state` is None.
 
         Args:
             pixel_values: (b, 3, h, w) or (b, n, 3, h, w), normalised.
             state: a memory of batch b.
+            source: (b, n) source numbers, from 0 where None; give them where `state` already holds photos.
+            time: (b, n, 2) seconds, one a photo where None; likewise.
         """
-        features = self.image_encoder(pixel_values)
+        features = self.image_encoder(pixel_values, source, time)
         if state is None:
             state = self.bank.empty(len(features.tokens), device=features.tokens.device)
         return self.bank.write(state, features)

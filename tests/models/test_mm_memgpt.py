@@ -77,6 +77,14 @@ def test_a_full_bank_of_photos_still_writes(model):
     assert model.read(state)[0].shape == (1, 1 + 6 * 4, 32)  # the readout, and six slots of four tokens
 
 
+def test_photos_join_a_memory_under_their_own_source_and_time(model, pixels):
+    first = model.perceive(pixels)
+    times = torch.tensor([[[50.0, 51.0]]] * 2, dtype=torch.float64)
+    state = model.perceive(pixels, first, source=torch.full((2, 1), 7), time=times)
+    assert state.source[:, :2].tolist() == [[0, 7]] * 2
+    assert state.time[:, 1].tolist() == [[50.0, 51.0]] * 2
+
+
 def test_beams_cached_and_uncached_agree_from_photos(model, pixels):
     written = [model.generate(pixel_values=pixels, max_new_tokens=6, num_beams=3, use_cache=c) for c in (True, False)]
     assert torch.equal(*written)
