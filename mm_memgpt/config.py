@@ -71,22 +71,31 @@ def require(condition: bool, message: str) -> None:
         raise ValueError(message)
 
 
+KEYS = ("learned", "trunk")
+"""Where an item's retrieval key can come from."""
+
+
 @dataclass(kw_only=True)
 class ImageConfig:
     """How photos become items."""
 
     trunk: str = "mobilenetv4_conv_small"
-    """Name of a timm model."""
+    """Name of an image tower, its library before a slash (timm/, open_clip/, torchvision/, transformers/); a name
+    without a slash is timm's."""
     trunk_args: dict[str, Any] = field(default_factory=dict)
-    """Further arguments of timm.create_model."""
+    """Further arguments of the library's own constructor."""
     size: int | None = None
     """Side of the square input in pixels; None takes the trunk's own."""
     grid: int = 5
     """Cells per side of the pooled grid; an item has grid x grid tokens."""
     heads: int = 8
     """Attention heads of the resampler."""
+    key: str = "learned"
+    """Retrieval key: "learned" from the pooled map, or "trunk", the tower's own place in a space it shares with text
+    (CLIP, SigLIP); the model's key_width is then that space's."""
 
     def __post_init__(self) -> None:
+        require(self.key in KEYS, f"key {self.key!r} is unknown; known: {', '.join(KEYS)}")
         require(self.grid >= 1, f"grid {self.grid} must be at least 1; try grid=5")
         require(self.size is None or self.size >= 1, f"size {self.size} must be at least 1; try size=None")
 

@@ -23,6 +23,7 @@ FLOORS = (
     {"objectives", "knowledge"},
     {"training", "evaluation"},
     {"pipeline"},
+    {"serve"},
     {"commands"},
     {"cli"},
     {"__main__"},
