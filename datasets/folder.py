@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from mm_memgpt.datasets.files import open_file, reason
-from mm_memgpt.datasets.photo import open_photo
-from mm_memgpt.types import InputError, Sample
+from mm_memgpt.datasets.photo_files import Entry, PhotoFiles
+from mm_memgpt.types import InputError
 
 Row = tuple[str, dict[str, Any]]
 """Where a row stands ("metadata.csv:3", lines count from 1), and its values by column."""
@@ -24,7 +24,7 @@ _CAPTIONS = re.compile(r"captions?|text|caption_\d+")
 ROLES = ("image", "captions")
 
 
-class FolderReader:
+class FolderReader(PhotoFiles):
     """The photos that one or several folders' metadata names, as a sequence of Samples in the metadata's order.
 
     The photo's path below the folder stands in `file_name`, captions in `caption`, `captions`, `text` and `caption_1`,
@@ -39,24 +39,7 @@ class FolderReader:
         self, folders: str | PathLike[str] | Sequence[str | PathLike[str]], columns: Mapping[str, str] | None = None
     ) -> None:
         folders = [folders] if isinstance(folders, (str, PathLike)) else folders
-        self.photos: list[tuple[Path, tuple[str, ...]]] = []
-        for folder in folders:
-            self.photos += _photos(Path(folder), columns or {})
-
-    def __len__(self) -> int:
-        return len(self.photos)
-
-    def __iter__(self) -> Iterator[Sample]:
-        return map(self.__getitem__, range(len(self)))
-
-    def __getitem__(self, index: int) -> Sample:
-        path, captions = self.photos[range(len(self))[index]]
-        return Sample(source=str(path), image=open_photo(path), captions=captions)
-
-    def texts(self) -> Iterator[str]:
-        """All captions, photo by photo. No photo is opened."""
-        for _, captions in self.photos:
-            yield from captions
+        super().__init__([entry for folder in folders for entry in _photos(Path(folder), columns or {})])
 
 
 def _find_metadata(folder: Path) -> Path | None:
@@ -67,7 +50,7 @@ def _find_metadata(folder: Path) -> Path | None:
     return found[0] if found else None
 
 
-def _photos(folder: Path, named: Mapping[str, str]) -> list[tuple[Path, tuple[str, ...]]]:
+def _photos(folder: Path, named: Mapping[str, str]) -> list[Entry]:
     if unknown := sorted(named.keys() - set(ROLES)):
         raise InputError(f"{folder}: no column of a folder can be {unknown[0]!r}; known: {', '.join(ROLES)}")
     metadata = _find_metadata(folder)

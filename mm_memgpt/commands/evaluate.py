@@ -1,6 +1,7 @@
 """`mm-memgpt evaluate captions`: writes captions for a data file's photos and scores them against its own.
 
-Notable: photos stream through the model, so only sentences are kept; the scorers are looked for before the long work.
+Notable: photos stream through the model, so only sentences are kept; the scorers are looked for before the long work;
+a sample that cannot be used is named at the end, and makes the exit status 1, because the figures are not of them all.
 """
 
 import json
@@ -14,7 +15,8 @@ from itertools import islice, tee
 
 from tqdm import tqdm
 
-from mm_memgpt.datasets.base import read
+from mm_memgpt.commands.errors import error_line
+from mm_memgpt.datasets.base import read, samples
 from mm_memgpt.evaluation.bootstrap import Score
 from mm_memgpt.evaluation.captions import CaptionScores, score_captions, scorers, tokens
 from mm_memgpt.pipeline import Pipeline, load
@@ -34,43 +36,49 @@ TITLES = {
 def run(arguments: Namespace) -> int:
     """Captions and scores; the figures go to standard output, each photo's caption to `--predictions`."""
     scorers()
-    reader = read(arguments.data)
-    samples = with_captions(islice(reader, arguments.limit))
+    reader = read(arguments.data, split=arguments.split, images=arguments.images)
     total = min(len(reader), arguments.limit or len(reader))
     model = load(arguments.model, arguments.device)
-    started, captions, references = time.monotonic(), [], []
+    started, captions, references, skipped = time.monotonic(), [], [], []
     with open(os.devnull if arguments.predictions is None else arguments.predictions, "w", encoding="utf-8") as kept:
         watched = {"total": total, "unit": "photo", "disable": not sys.stderr.isatty()}
-        for sample, caption in tqdm(written(model, samples, arguments), **watched):
+        for sample, caption in tqdm(written(model, islice(samples(reader), total), arguments), **watched):
+            if isinstance(caption, InputError):
+                skipped.append(caption)
+                continue
             captions.append(caption.text)
             references.append(list(sample.captions))
             row = {"path": sample.source, "caption": caption.text, "confidence": round(caption.confidence, 6)}
             print(json.dumps(row | {"references": sample.captions}, ensure_ascii=False), file=kept, flush=True)
+    for error in skipped:
+        print(error_line(error), file=sys.stderr)
     if not captions:
-        raise InputError(f"{arguments.data}: no photo in it; give a file of photos with their captions")
+        raise InputError(f"{arguments.data}: no photo with captions in it; give a file of photos with their captions")
     seconds = round(time.monotonic() - started, 1)
     scores = score_captions(captions, references)
     print(json.dumps(as_json(scores, seconds)) if arguments.format == "json" else as_table(scores, seconds))
-    return 0
+    if skipped:
+        print(f"skipped {len(skipped)} of {total} samples; the figures are of the others", file=sys.stderr)
+    return 1 if skipped else 0
 
 
-def with_captions(samples: Iterator[Sample]) -> Iterator[Sample]:
-    """The samples as they are. Raises InputError for one that lacks a photo or captions."""
-    for sample in samples:
-        if sample.image is None or not any(map(tokens, sample.captions)):
-            missing = "photo" if sample.image is None else "captions to compare with"
-            raise InputError(f"{sample.source}: no {missing}; give a file of photos with their captions")
-        yield sample
+def checked(sample: Sample | InputError) -> Sample | InputError:
+    """The sample, or an InputError for one that lacks a photo or captions."""
+    if isinstance(sample, InputError) or (sample.image is not None and any(map(tokens, sample.captions))):
+        return sample
+    missing = "photo" if sample.image is None else "captions to compare with"
+    return InputError(f"{sample.source}: no {missing}; give a file of photos with their captions")
 
 
-def written(model: Pipeline, samples: Iterator[Sample], arguments: Namespace) -> Iterator[tuple[Sample, Caption]]:
-    """Each sample with the model's caption of its photo."""
-    kept, opened = tee(samples)
-    captions = model.caption_each((sample.image for sample in opened), arguments.beams, arguments.batch)
-    for sample, (_, caption) in zip(kept, captions, strict=True):
-        if isinstance(caption, InputError):
-            raise InputError(f"{sample.source}: {caption}")
-        yield sample, caption
+def written(
+    model: Pipeline, entries: Iterator[Sample | InputError], arguments: Namespace
+) -> Iterator[tuple[Sample | InputError, Caption | InputError]]:
+    """Each sample with the model's caption of its photo, or with what is wrong with it."""
+    kept, opened = tee(map(checked, entries))
+    photos = (sample if isinstance(sample, InputError) else sample.image for sample in opened)
+    for sample, (_, caption) in zip(kept, model.caption_each(photos, arguments.beams, arguments.batch), strict=True):
+        unusable = isinstance(caption, InputError) and not isinstance(sample, InputError)
+        yield sample, InputError(f"{sample.source}: {caption}") if unusable else caption
 
 
 def as_json(scores: CaptionScores, seconds: float) -> dict:

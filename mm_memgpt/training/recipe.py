@@ -17,18 +17,36 @@ from mm_memgpt.types import InputError
 
 @dataclass(kw_only=True)
 class Source:
-    """One file or folder of training data."""
+    """One source of data, of any kind that mm_memgpt.datasets reads."""
 
     path: str
-    """File or folder below `data.root`."""
+    """File, folder or pattern below `data.root`, or "hub:owner/name", or an address of tar shards to stream."""
+    split: str | None = None
+    """Part to take, of a source that holds several."""
+    images: str | None = None
+    """Folder of the photos below `data.root`, of a source that only lists them."""
+    columns: dict[str, str] = field(default_factory=dict)
+    """Column to take for image, captions, text or label, where it is not the one of that name."""
     share: float = 1.0
     """Share of its samples drawn in each epoch; the drawn ones change from epoch to epoch."""
     mosaic: int = 1
     """Tiles per side: k > 1 lays k x k of its photos into one, for photos smaller than the crop."""
+    streaming: bool = False
+    """Whether it is read front to back, never whole: tar shards and hub datasets."""
+    samples: int | None = None
+    """Streaming: how many samples an epoch takes of it, which nobody can count beforehand."""
+    buffer: int = 1000
+    """Streaming: samples held, photos still encoded, from which the next is drawn."""
 
     def __post_init__(self) -> None:
         require(self.share > 0, f"share {self.share} of {self.path} must be above 0; leave the source out")
         require(self.mosaic >= 1, f"mosaic {self.mosaic} of {self.path} must be at least 1; try mosaic=1")
+        require(self.buffer >= 1, f"buffer {self.buffer} of {self.path} must be at least 1; try buffer=1000")
+        if self.streaming:
+            counted = self.samples is not None and self.samples >= 1
+            require(counted, f"{self.path} is streamed, so say how many samples an epoch takes of it: samples")
+            whole = self.share == 1 and self.mosaic == 1
+            require(whole, f"{self.path} is streamed, so share and mosaic must stay 1; take fewer samples instead")
 
 
 @dataclass(kw_only=True)
@@ -39,7 +57,7 @@ class DataSettings:
     """Folder all data paths start from."""
     train: list[Source]
     """Sources of the training samples."""
-    val: str
+    val: Source
     """Source that chooses the best checkpoint."""
     val_samples: int = 256
     """How many of its first samples are used."""
@@ -47,6 +65,9 @@ class DataSettings:
     def __post_init__(self) -> None:
         require(len(self.train) > 0, "data.train must list at least one source")
         require(self.val_samples >= 1, f"data.val_samples {self.val_samples} must be at least 1")
+        require(not self.val.streaming, "data.val cannot be streamed; give a source that is here")
+        streamed = {source.streaming for source in self.train}
+        require(len(streamed) == 1, "data.train must be streamed as a whole or not at all")
 
 
 @dataclass(kw_only=True)

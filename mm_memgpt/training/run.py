@@ -7,17 +7,21 @@ resumes from the one before.
 import json
 import math
 import platform
+import sys
 import time
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import TrainingArguments, set_seed
 
-from mm_memgpt.datasets.base import read
-from mm_memgpt.training.recipe import Recipe, read_recipe
-from mm_memgpt.training.stream import FixedSamples, SampleStream
+from mm_memgpt.datasets.base import Reader, is_hub, is_remote, read
+from mm_memgpt.datasets.base import stream as open_stream
+from mm_memgpt.training.recipe import Recipe, Source, read_recipe
+from mm_memgpt.training.skipped import Skipped
+from mm_memgpt.training.stream import FixedSamples, SampleStream, StreamedSamples, Transform
 from mm_memgpt.training.tasks import build_task
 from mm_memgpt.training.trainer import RecipeTrainer
 from mm_memgpt.types import InputError
@@ -39,16 +43,14 @@ def train(recipe_path: str | Path, overrides: list[str] | None = None, resume: b
         raise InputError(f"{output}: no checkpoint to resume; leave out --resume")
     if last is not None and not resume:
         raise InputError(f"{output}: holds checkpoints of an earlier run; add --resume or --set output=ANOTHER")
-    root = Path(recipe.data.root)
     task = build_task(recipe)
-    stream = SampleStream(
-        [read(root / source.path) for source in recipe.data.train],
-        recipe.data.train,
-        recipe.optimiser.epochs,
-        recipe.seed,
-        task.transform(recipe.augment),
+    skipped = Skipped(output / "skipped.jsonl")
+    if not resume:
+        skipped.path.unlink(missing_ok=True)  # of a run that ended before its first checkpoint
+    stream = training_samples(recipe, task.transform(recipe.augment), skipped)
+    val = FixedSamples(
+        reader_of(recipe.data.root, recipe.data.val), recipe.data.val_samples, task.transform(None), skipped
     )
-    val = FixedSamples(read(root / recipe.data.val), recipe.data.val_samples, task.transform(None))
     trainer = RecipeTrainer(
         task.model,
         training_arguments(recipe, len(stream)),
@@ -72,9 +74,48 @@ def train(recipe_path: str | Path, overrides: list[str] | None = None, resume: b
     output.mkdir(parents=True, exist_ok=True)
     task.keep(output)
     report = figures | {"samples": len(stream), "seconds": round(time.monotonic() - started), "resumed": resume}
+    report |= {"skipped": skipped.all()}
     report |= {"hardware": f"{platform.machine()}, {torch.get_num_threads()} threads, {trainer.args.device.type}"}
     (output / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    if report["skipped"]:
+        print(f"skipped {counted(report['skipped'])}; see {output / 'report.json'}", file=sys.stderr)
     return figures
+
+
+def training_samples(recipe: Recipe, transform: Transform, skipped: Skipped) -> SampleStream | StreamedSamples:
+    """The samples of the whole run, from readers or from streams.
+
+    Raises:
+        InputError: a source is not there, or is not of its kind.
+    """
+    data, epochs = recipe.data, recipe.optimiser.epochs
+    if not data.train[0].streaming:
+        readers = [reader_of(data.root, source) for source in data.train]
+        return SampleStream(readers, data.train, epochs, recipe.seed, transform, skipped)
+    streams = [
+        partial(open_stream, place(data.root, source.path), split=source.split, **source.columns)
+        for source in data.train
+    ]
+    length = round(epochs * sum(source.samples for source in data.train))
+    buffer = max(source.buffer for source in data.train)
+    return StreamedSamples(streams, buffer, length, recipe.seed, transform, skipped)
+
+
+def reader_of(root: str, source: Source) -> Reader:
+    """The reader of a recipe's source."""
+    images = None if source.images is None else Path(root) / source.images
+    return read(place(root, source.path), split=source.split, images=images, **source.columns)
+
+
+def place(root: str, path: str) -> str | Path:
+    """A path below `root`; an address or the name of a hub dataset as it is."""
+    return path if is_hub(path) or is_remote(path) else Path(root) / path
+
+
+def counted(skipped: list[str]) -> str:
+    """How many samples were skipped, and the first of them."""
+    more = f" and {len(skipped) - 3} more" if len(skipped) > 3 else ""
+    return f"{len(skipped)} {'sample' if len(skipped) == 1 else 'samples'}: {'; '.join(skipped[:3])}{more}"
 
 
 def training_arguments(recipe: Recipe, samples: int) -> TrainingArguments:

@@ -1,24 +1,33 @@
 """Training samples in one fixed order: item i of a run is the same photo, crop and caption whoever asks for it.
 
 Notable: the order and every random choice depend on (seed, i) alone, so a resumed run, or one with more worker
-processes, sees exactly what an unbroken one sees.
+processes, sees exactly what an unbroken one sees; so does what stands in for a sample that is broken.
 """
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
 from PIL import Image
 from torch.utils.data import Dataset
 
+from mm_memgpt.datasets.encoded import Encoded
 from mm_memgpt.training.recipe import Augment, Source
-from mm_memgpt.types import Sample
+from mm_memgpt.types import InputError, Sample
 
 Transform = Callable[[Sample, random.Random], dict[str, Any]]
+
+Skip = Callable[[InputError], None]
+"""Takes note of a sample that cannot be used."""
+
+ATTEMPTS = 10
+"""How many samples are tried for one place; where so many in a row are broken, something else is wrong."""
 
 
 class SampleStream(Dataset):
@@ -30,6 +39,7 @@ class SampleStream(Dataset):
         epochs: passes; a part of one is cut off.
         seed: seed of the order and of the transform's generator.
         transform: sample and generator to what the model takes.
+        skip: told of each broken sample, in whose place another of its source comes; without it, a broken one raises.
     """
 
     def __init__(
@@ -39,8 +49,9 @@ class SampleStream(Dataset):
         epochs: float,
         seed: int,
         transform: Transform,
+        skip: Skip | None = None,
     ) -> None:
-        self.readers, self.sources, self.seed, self.transform = readers, sources, seed, transform
+        self.readers, self.sources, self.seed, self.transform, self.skip = readers, sources, seed, transform, skip
         self.drawn = [max(1, round(s.share * len(r))) for s, r in zip(sources, readers, strict=True)]
         self.length = round(epochs * sum(self.drawn))
         self.order = lru_cache(maxsize=2)(self._order)
@@ -68,7 +79,12 @@ class SampleStream(Dataset):
     def __getitem__(self, index: int) -> dict[str, Any]:
         epoch, position = divmod(index, sum(self.drawn))
         number, row = self.order(epoch)[position].tolist()
-        generator = random.Random(self.seed * 1_000_003 + index)
+        rows = instead(row, len(self.readers[number]), f"{self.seed}:{index}")
+        seeds = chain([self.seed * 1_000_003 + index], (f"{self.seed}:{index}:{again}" for again in count()))
+        return first_usable(zip(rows, seeds, strict=False), lambda place: self._example(number, *place), self.skip)
+
+    def _example(self, number: int, row: int, seed: int | str) -> dict[str, Any]:
+        generator = random.Random(seed)
         reader, tiles = self.readers[number], self.sources[number].mosaic
         sample = reader[row]
         if tiles > 1:
@@ -77,17 +93,127 @@ class SampleStream(Dataset):
         return self.transform(sample, generator)
 
 
+class StreamedSamples(Dataset):
+    """Samples of streams that are read front to back, pass after pass, each pass in another order.
+
+    An item may be asked for at any time, but going back begins the stream anew; a loader and each of its workers only
+    go forward, and pass by what is not theirs without decoding it.
+
+    Args:
+        streams: each begins a pass over one source; it is given what puts a list of shards in another order.
+        buffer: samples held, from which the next one is drawn.
+        length: samples of the whole run.
+        seed: seed of every order and of the transform's generator.
+        transform: sample and generator to what the model takes.
+        skip: told of each broken sample, in whose place the next comes; without it, a broken one raises.
+    """
+
+    def __init__(
+        self,
+        streams: Sequence[Callable[..., Iterator[Encoded | InputError]]],
+        buffer: int,
+        length: int,
+        seed: int,
+        transform: Transform,
+        skip: Skip | None = None,
+    ) -> None:
+        self.streams, self.buffer, self.length, self.seed = streams, buffer, length, seed
+        self.transform, self.skip = transform, skip
+        self._begin()
+
+    def _begin(self) -> None:
+        self.position, self.ahead, self.endless = 0, deque(), self._passes()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key not in ("ahead", "endless")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._begin()
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        if index < self.position:
+            self._begin()
+        while self.position < index:
+            self._encoded(0)
+            self.ahead.popleft()
+            self.position += 1
+        return first_usable(map(self._encoded, range(ATTEMPTS)), partial(self._example, index), self.skip)
+
+    def _example(self, index: int, encoded: Encoded) -> dict[str, Any]:
+        return self.transform(encoded.open(), random.Random(self.seed * 1_000_003 + index))
+
+    def _encoded(self, ahead: int) -> Encoded:
+        while len(self.ahead) <= ahead:
+            self.ahead.append(next(self.endless))
+        return self.ahead[ahead]
+
+    def _passes(self) -> Iterator[Encoded]:
+        for number in count():
+            generator = random.Random(f"{self.seed}:{number}")
+            held: list[Encoded] = []
+            found = False
+            for encoded in self._pass(generator):
+                found = True
+                held.append(encoded)
+                if len(held) > self.buffer:
+                    yield held.pop(generator.randrange(len(held)))
+            generator.shuffle(held)
+            yield from held
+            if not found:
+                raise InputError("the streamed sources hold no sample that can be read; check their paths")
+
+    def _pass(self, generator: random.Random) -> Iterator[Encoded]:
+        for begin in generator.sample(list(self.streams), k=len(self.streams)):
+            for encoded in begin(shuffle=generator.shuffle):
+                if not isinstance(encoded, InputError):
+                    yield encoded
+                elif self.skip is None:
+                    raise encoded
+                else:
+                    self.skip(encoded)
+
+
 class FixedSamples(Dataset):
     """The first samples of a reader, each under a generator of its own number: for validation."""
 
-    def __init__(self, reader: Sequence[Sample], count: int, transform: Transform) -> None:
-        self.reader, self.count, self.transform = reader, min(count, len(reader)), transform
+    def __init__(self, reader: Sequence[Sample], count: int, transform: Transform, skip: Skip | None = None) -> None:
+        self.reader, self.count, self.transform, self.skip = reader, min(count, len(reader)), transform, skip
 
     def __len__(self) -> int:
         return self.count
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        return self.transform(self.reader[index], random.Random(index))
+        rows = instead(index, len(self.reader), str(index))
+        return first_usable(rows, lambda row: self.transform(self.reader[row], random.Random(index)), self.skip)
+
+
+def instead(row: int, rows: int, seed: str) -> Iterator[int]:
+    """The row itself, then those that stand in for it where it is broken."""
+    generator = random.Random(seed)
+    yield row
+    for _ in range(ATTEMPTS - 1):
+        yield generator.randrange(rows)
+
+
+def first_usable(places: Iterable[Any], example: Callable[[Any], Any], skip: Skip | None) -> Any:
+    """The example of the first place that has a usable one.
+
+    Raises:
+        InputError: none has, or the first has none and `skip` is None.
+    """
+    for place in places:
+        try:
+            return example(place)
+        except InputError as error:
+            if skip is None:
+                raise
+            skip(error)
+            last = error
+    raise InputError(f"{ATTEMPTS} samples in a row cannot be used; the last: {last}")
 
 
 def mosaic(photos: Sequence[Image.Image], tiles: int) -> Image.Image:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from mm_memgpt.datasets.base import read
+from mm_memgpt.datasets.base import KNOWN, read
 from mm_memgpt.datasets.parquet import ParquetReader
 from mm_memgpt.types import InputError, Sample
 
@@ -214,7 +214,7 @@ def test_columns_that_do_not_fit_are_refused(tmp_path):
 
 def test_what_cannot_be_read_says_what_can(tmp_path, path):
     (tmp_path / "photos.zip").write_bytes(b"PK")
-    known = "give a .parquet or folder with metadata.csv or metadata.jsonl"
+    known = f"give {KNOWN}"
     assert refusal(tmp_path / "photos.zip") == f"{tmp_path}/photos.zip: no reader for .zip; {known}"
     assert refusal([path, tmp_path]).endswith(f"both {path} and {tmp_path}; read one kind at a time")
     assert refusal(f"{tmp_path}/*.pq") == f"{tmp_path}/*.pq: no file matches this pattern; check it"

@@ -11,7 +11,9 @@ import pytest
 import yaml
 from PIL import Image
 
+from mm_memgpt.training.run import train
 from mm_memgpt.training.tokenizer import train_on
+from mm_memgpt.training.trainer import RecipeTrainer
 
 SENTENCES = ["a red ball on grass", "the blue boat sails", "two dogs run fast", "a man sits", "one cat , asleep"]
 
@@ -22,6 +24,32 @@ def encoded(number: int) -> bytes:
     content = io.BytesIO()
     Image.fromarray(pixels).resize((40, 30 + number)).save(content, "PNG")
     return content.getvalue()
+
+
+@pytest.fixture(scope="session")
+def encoded_photo() -> Callable[[int], bytes]:
+    """A function that gives the bytes of a small photo by its number."""
+    return encoded
+
+
+@pytest.fixture(scope="session")
+def interrupt() -> Callable[[int, Path], None]:
+    """A function that runs a recipe until Ctrl-C in the middle of the update after a step."""
+
+    def interrupted(step: int, recipe: Path) -> None:
+        whole = RecipeTrainer.training_step
+
+        def stopping(self, *args, **kwargs):
+            if self.state.global_step == step:
+                raise KeyboardInterrupt
+            return whole(self, *args, **kwargs)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(RecipeTrainer, "training_step", stopping)
+            with pytest.raises(KeyboardInterrupt):
+                train(recipe)
+
+    return interrupted
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +93,7 @@ def write_recipe(material) -> Callable[..., Path]:
             "data": {
                 "root": str(material),
                 "train": [{"path": "photos.parquet"}],
-                "val": "photos.parquet",
+                "val": {"path": "photos.parquet"},
                 "val_samples": 3,
             },
             "optimiser": {"epochs": 3, "batch": 2, "accumulate": 2, "rate": 0.003, "warmup": 0.2},

@@ -15,7 +15,11 @@ VALUES = {
     "objective": "captioning",
     "output": "runs/x",
     "tokenizer": "runs/tokenizer",
-    "data": {"root": "data", "train": [{"path": "a.parquet"}, {"path": "b.parquet", "mosaic": 3}], "val": "c.parquet"},
+    "data": {
+        "root": "data",
+        "train": [{"path": "a.parquet"}, {"path": "b.parquet", "mosaic": 3}],
+        "val": {"path": "c.parquet"},
+    },
     "optimiser": {"epochs": 2},
 }
 
@@ -77,12 +81,30 @@ def test_the_last_of_two_changes_counts(file):
         ("seed=many", "seed must be a whole number, got 'many'"),
         ("sed=1", "unknown key 'sed'; known keys: augment, captions, checkpoints, data,"),
         ("optimiser.rat=1", "unknown key 'rat' in optimiser; known keys: accumulate, batch,"),
-        ("data.train.1.shares=1", "unknown key 'shares' in data.train[1]; known keys: mosaic, path, share"),
+        (
+            "data.train.1.shares=1",
+            "unknown key 'shares' in data.train[1]; known keys: buffer, columns, images, "
+            "mosaic, path, samples, share, split, streaming",
+        ),
         ("data.train.2.share=1", "--set 'data.train.2.share=1': there is no place '2' to set"),
         ("output.a=1", "--set 'output.a=1': there is no place 'a' to set"),
         ("optimiser={rate: 0.1}", "missing key 'epochs' in optimiser"),
         ("data.train=[]", "data.train must list at least one source"),
         ("data.train.0.share=0", "share 0.0 of a.parquet must be above 0; leave the source out"),
+        ("data.train.0.streaming=true", "a.parquet is streamed, so say how many samples an epoch takes of it: samples"),
+        (
+            "data.train.0={path: a.tar, streaming: true, samples: 5, share: 0.5}",
+            "a.tar is streamed, so share and mosaic must stay 1; take fewer samples instead",
+        ),
+        (
+            "data.train.0={path: a.tar, streaming: true, samples: 5}",
+            "data.train must be streamed as a whole or not at all",
+        ),
+        ("data.train.0.buffer=0", "buffer 0 of a.parquet must be at least 1; try buffer=1000"),
+        (
+            "data.val={path: a.tar, streaming: true, samples: 5}",
+            "data.val cannot be streamed; give a source that is here",
+        ),
         ("data.train.0.mosaic=0", "mosaic 0 of a.parquet must be at least 1; try mosaic=1"),
         ("data.val_samples=0", "data.val_samples 0 must be at least 1"),
         ("augment.area=0", "augment.area 0.0 must be above 0 and at most 1; try area=0.5"),
@@ -92,7 +114,7 @@ def test_the_last_of_two_changes_counts(file):
         ("optimiser.epochs=0", "optimiser.epochs 0.0 must be above 0"),
         ("optimiser.batch=0", "optimiser.batch 0 must be at least 1"),
         ("optimiser.gate_rate=-1", "optimiser.gate_rate -1.0 must be at least 0"),
-        ("preset=giant", "preset 'giant' is unknown; known: tiny, nano"),
+        ("preset=giant", "preset 'giant' is unknown; known: tiny, nano, small, base"),
         ("objective=painting", "objective 'painting' is unknown; known: distillation, captioning"),
         ("objective=distillation", "objective distillation needs the key 'teacher'"),
         ("tokenizer=null", "objective captioning needs the key 'tokenizer' or 'start'"),

@@ -17,7 +17,6 @@ from safetensors.torch import load_file
 from mm_memgpt.models.loading import read_model
 from mm_memgpt.presets import PRESETS, tiny
 from mm_memgpt.training.run import last_checkpoint, rhythm, train
-from mm_memgpt.training.trainer import RecipeTrainer
 from mm_memgpt.types import InputError
 
 
@@ -51,22 +50,7 @@ def history(output: Path) -> list[dict[str, float]]:
     return [{name: value for name, value in row.items() if not name.endswith(timed)} for row in state["log_history"]]
 
 
-def interrupt(step: int, recipe: Path) -> None:
-    """Runs a recipe until Ctrl-C in the middle of the update after `step`."""
-    whole = RecipeTrainer.training_step
-
-    def stopping(self, *args, **kwargs):
-        if self.state.global_step == step:
-            raise KeyboardInterrupt
-        return whole(self, *args, **kwargs)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RecipeTrainer, "training_step", stopping)
-        with pytest.raises(KeyboardInterrupt):
-            train(recipe)
-
-
-def test_an_interrupted_and_resumed_run_is_an_unbroken_one(unbroken, write_recipe, tmp_path):
+def test_an_interrupted_and_resumed_run_is_an_unbroken_one(unbroken, write_recipe, tmp_path, interrupt):
     """To the bit, and with a worker process beside, which draws random numbers of its own when it starts."""
     recipe = write_recipe(tmp_path, preset="shaky", workers=1)
     interrupt(3, recipe)
@@ -180,12 +164,22 @@ def test_mixed_precision_trains_the_full_weights(write_recipe, tmp_path):
     assert {value.dtype for value in weights.values() if value.is_floating_point()} == {torch.float32}
 
 
-def test_a_broken_photo_is_named_in_one_line_from_a_worker_process_too(write_recipe, write_photos, tmp_path):
-    write_photos(tmp_path / "broken.parquet", rows=4, broken=(2,))
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_broken_photo_is_skipped_counted_and_named(workers, write_recipe, write_photos, tmp_path, capsys):
+    write_photos(tmp_path / "broken.parquet", rows=5, broken=(2,))
+    recipe = write_recipe(tmp_path, workers=workers, checkpoints=1)
+    train(recipe, [f"data.train.0.path={tmp_path / 'broken.parquet'}"])
+    [line] = json.loads((tmp_path / "output" / "report.json").read_text())["skipped"]
+    assert line.startswith(f"{tmp_path / 'broken.parquet'}:2: ")
+    assert f"skipped 1 sample: {line}; see " in capsys.readouterr().err
+
+
+def test_data_that_cannot_be_used_at_all_ends_the_run_in_one_line(write_recipe, write_photos, tmp_path):
+    write_photos(tmp_path / "broken.parquet", rows=4, broken=(0, 1, 2, 3))
     recipe = write_recipe(tmp_path, workers=1)
     with pytest.raises(InputError) as error:
         train(recipe, [f"data.train.0.path={tmp_path / 'broken.parquet'}"])
-    assert str(error.value).startswith(f"{tmp_path / 'broken.parquet'}:2: ")
+    assert str(error.value).startswith(f"10 samples in a row cannot be used; the last: {tmp_path / 'broken.parquet'}:")
     assert "\n" not in str(error.value)
     assert "Traceback" not in str(error.value)
 
