@@ -144,11 +144,13 @@ def _finish(image: Image.Image, name: str) -> Image.Image:
     _check_size(image.width, image.height, name)
     try:
         image.load()
-        return _as_rgb(_upright(image), name)
+        photo = _as_rgb(_upright(image), name)
     except InputError:
         raise
     except Exception as error:  # as in _decode
         raise _broken(name, error) from error
+    photo.info.clear()  # or its note on orientation would turn it again, once it comes back here
+    return photo
 
 
 def _broken(name: str, error: Exception) -> InputError:

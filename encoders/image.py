@@ -1,76 +1,44 @@
-"""Photos into memory items: a timm trunk, its feature map pooled to a grid, a resampler, and a retrieval key.
+"""Photos into memory items: an image trunk, its feature map pooled to a grid, a resampler, and a retrieval key.
 
-Notable: the trunk's mean, standard deviation and size come with it; its width is read from a probe forward, because
-timm's pooled width can differ from `num_features`; a photo's grid tokens read the full map before they leave.
+Notable: the trunk comes by name from any of four libraries (`mm_memgpt.encoders.trunk`) and stays that library's own
+module; its width is read from a probe; a photo's grid tokens read the full map before they leave.
 
 b batch   n photos   h w pixels   c trunk width   p tokens per photo (grid x grid)   d width   k key width
 """
 
-from typing import NamedTuple
-
-import timm
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
 from mm_memgpt.config import ImageConfig
+from mm_memgpt.encoders.base import PixelStatistics
+from mm_memgpt.encoders.trunk import (
+    adapter,
+    create_trunk,
+    feature_map,
+    load_pretrained,
+    map_shape,
+    pixel_statistics,
+    probe,
+    resolve,
+    split,
+    stage_maps,
+)
 from mm_memgpt.layers.resampler import Resampler
 from mm_memgpt.types import MODALITIES, Features
 
-
-class PixelStatistics(NamedTuple):
-    """What a trunk expects of its input: side in pixels, and mean and deviation of each channel (pixels in 0..1)."""
-
-    size: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-
-def create_trunk(config: ImageConfig, pretrained: bool = False) -> nn.Module:
-    """The timm model without its pooling and classifier.
-
-    Raises:
-        ValueError: timm does not know the name; the message lists the closest names.
-    """
-    if not timm.is_model(config.trunk):
-        close = timm.list_models(f"*{config.trunk.split('_')[0]}*")[:5] or ["mobilenetv4_conv_small", "resnet18"]
-        raise ValueError(f"timm has no trunk {config.trunk!r}; try one of {', '.join(close)}")
-    trunk = timm.create_model(config.trunk, pretrained=pretrained, num_classes=0, **config.trunk_args)
-    if hasattr(trunk, "prune_intermediate_layers"):
-        # what comes behind the map, such as a convolution before the pooling
-        trunk.prune_intermediate_layers(prune_norm=False, prune_head=True)
-    return trunk
-
-
-def pixel_statistics(config: ImageConfig) -> PixelStatistics:
-    """The trunk's own mean, standard deviation and size, the size overridden by `config.size` where it is given."""
-    data = timm.data.resolve_data_config({}, pretrained_cfg=timm.get_pretrained_cfg(config.trunk).to_dict())
-    return PixelStatistics(config.size or data["input_size"][-1], tuple(data["mean"]), tuple(data["std"]))
-
-
-def feature_map(trunk: nn.Module, pixels: Tensor) -> Tensor:
-    """(b, 3, h, w) normalised pixels to the trunk's last feature map (b, c, rows, columns)."""
-    features = trunk.forward_features(pixels)
-    if features.ndim != 4:
-        raise ValueError(
-            f"trunk {type(trunk).__name__} returns {features.ndim} axes, not a map; try a convolutional one"
-        )
-    return features
-
-
-def stage_maps(trunk: nn.Module, pixels: Tensor) -> list[Tensor]:
-    """(b, 3, h, w) normalised pixels to the maps of all stages, from fine to coarse; the last is `feature_map`'s."""
-    return trunk.forward_intermediates(pixels)[1]
-
-
-def map_shape(trunk: nn.Module, size: int) -> tuple[int, int, int]:
-    """Channels, rows and columns of the trunk's map, read from one forward pass in evaluation mode."""
-    device, training = next(trunk.parameters()).device, trunk.training
-    with torch.no_grad():
-        shape = feature_map(trunk.eval(), torch.zeros(1, 3, size, size, device=device)).shape
-    trunk.train(training)
-    return shape[1], shape[2], shape[3]
+__all__ = [
+    "ImageEncoder",
+    "PixelStatistics",
+    "create_trunk",
+    "feature_map",
+    "load_pretrained",
+    "map_shape",
+    "pixel_statistics",
+    "resolve",
+    "stage_maps",
+]
 
 
 class ImageEncoder(nn.Module):
@@ -80,14 +48,21 @@ class ImageEncoder(nn.Module):
         config: trunk, size and grid.
         width: d, width of the tokens.
         key_width: k, width of the retrieval key.
+
+    Raises:
+        ValueError: the trunk is unknown, its map coarser than the grid, or its shared space absent or of another width.
     """
 
     def __init__(self, config: ImageConfig, width: int, key_width: int) -> None:
         super().__init__()
         self.grid = config.grid
         self.trunk = create_trunk(config)
+        library, _ = split(config.trunk)
+        self.perceive = adapter(library).perceive
         self.frozen = False
-        channels, rows, columns = map_shape(self.trunk, pixel_statistics(config).size)
+        with torch.no_grad():
+            seen = probe(self.trunk, pixel_statistics(config).size, library)
+        channels, rows, columns = seen.map.shape[1:]
         if config.grid > min(rows, columns):
             raise ValueError(f"grid {config.grid} is finer than the trunk's {rows}x{columns} map; try a larger size")
         self.project = nn.Sequential(
@@ -96,7 +71,9 @@ class ImageEncoder(nn.Module):
         self.position = nn.Parameter(torch.zeros(config.grid**2, width))
         self.resampler = Resampler(width, config.heads)
         self.norm = nn.LayerNorm(width)
-        self.key = nn.Linear(channels, key_width, bias=False)
+        self.key = None if config.key == "trunk" else nn.Linear(channels, key_width, bias=False)
+        if self.key is None:
+            _check_shared_space(config, seen.embedding, key_width)
 
     def forward(self, pixel_values: Tensor, source: Tensor | None = None, time: Tensor | None = None) -> Features:
         """One item a photo.
@@ -114,12 +91,13 @@ class ImageEncoder(nn.Module):
         if pixel_values.ndim != 5:
             raise ValueError(f"pixel_values {tuple(pixel_values.shape)} must be (b, 3, h, w) or (b, n, 3, h, w)")
         b, n = pixel_values.shape[:2]
-        full = feature_map(self.trunk, rearrange(pixel_values, "b n c h w -> (b n) c h w"))
+        full, embedding = self.perceive(self.trunk, rearrange(pixel_values, "b n c h w -> (b n) c h w"))
         pooled = functional.adaptive_avg_pool2d(full, self.grid)
         grid = self.project(rearrange(full, "x c h w -> x (h w) c"))
         tokens = self.project(rearrange(pooled, "x c h w -> x (h w) c")) + self.position  # (b*n, p, d)
         tokens = self.norm(self.resampler(tokens, grid))
-        key = functional.normalize(self.key(full.mean((2, 3))).float(), dim=-1)
+        key = embedding if self.key is None else self.key(full.mean((2, 3)))
+        key = functional.normalize(key.float(), dim=-1)
         order = torch.arange(n, device=tokens.device).expand(b, n)
         if time is None:
             time = torch.stack([order, order], dim=-1).double()
@@ -150,3 +128,16 @@ class ImageEncoder(nn.Module):
         if self.frozen:
             self.trunk.eval()
         return self
+
+
+def _check_shared_space(config: ImageConfig, embedding: Tensor | None, key_width: int) -> None:
+    if embedding is None:
+        raise ValueError(
+            f"trunk {config.trunk!r} shares no space with text; set image.key to 'learned', or take a tower that does, "
+            "such as open_clip/ViT-B-32"
+        )
+    if embedding.shape[-1] != key_width:
+        raise ValueError(
+            f"key_width {key_width} is not the {embedding.shape[-1]} of the space that {config.trunk!r} shares with "
+            f"text; set key_width to {embedding.shape[-1]}, or image.key to 'learned'"
+        )

@@ -32,7 +32,70 @@ def nano(vocab_size: int = 8192) -> MMMemGPTConfig:
     )
 
 
-PRESETS = {"tiny": tiny, "nano": nano}
+def small(vocab_size: int = 50257) -> MMMemGPTConfig:
+    """GPT-2 with a CLIP ViT-B/32: a photo as 7 x 7 tokens, found by CLIP's own 512 numbers."""
+    return MMMemGPTConfig(
+        width=768,
+        key_width=512,
+        image=ImageConfig(
+            trunk="open_clip/ViT-B-32",
+            trunk_args={"pretrained": "laion2b_s34b_b79k"},  # of its many weights; only a name until they are asked for
+            grid=7,
+            heads=12,
+            key="trunk",
+        ),
+        memory=MemoryConfig(slots=64, ring=8),
+        fusion=FusionConfig(heads=12),
+        decoder=DecoderConfig(
+            heads=12,
+            layers=(1, 3, 5, 7, 9, 11),
+            model={
+                "model_type": "gpt2",
+                "vocab_size": vocab_size,
+                "n_embd": 768,
+                "n_layer": 12,
+                "n_head": 12,
+                "n_positions": 1024,
+                "bos_token_id": 50256,
+                "eos_token_id": 50256,
+                "pad_token_id": 50256,
+            },
+        ),
+    )
+
+
+def base(vocab_size: int = 49152) -> MMMemGPTConfig:
+    """SmolLM2-360M with a SigLIP ViT-B/16: a photo as 7 x 7 tokens, found by SigLIP's own 768 numbers."""
+    return MMMemGPTConfig(
+        width=960,
+        key_width=768,
+        image=ImageConfig(trunk="open_clip/ViT-B-16-SigLIP", grid=7, heads=15, key="trunk"),
+        memory=MemoryConfig(slots=64, ring=8),
+        fusion=FusionConfig(heads=15),
+        decoder=DecoderConfig(
+            heads=15,
+            layers=(3, 7, 11, 15, 19, 23, 27, 31),
+            model={
+                "model_type": "llama",
+                "vocab_size": vocab_size,
+                "hidden_size": 960,
+                "intermediate_size": 2560,
+                "num_hidden_layers": 32,
+                "num_attention_heads": 15,
+                "num_key_value_heads": 5,
+                "max_position_embeddings": 8192,
+                "rope_parameters": {"rope_type": "default", "rope_theta": 100000.0},
+                "rms_norm_eps": 1e-5,
+                "tie_word_embeddings": True,
+                "bos_token_id": 0,
+                "eos_token_id": 0,
+                "pad_token_id": 0,
+            },
+        ),
+    )
+
+
+PRESETS = {"tiny": tiny, "nano": nano, "small": small, "base": base}
 
 
 def _llama(*, vocab_size: int, hidden_size: int, layers: int, heads: int, positions: int) -> dict:

@@ -195,6 +195,14 @@ def test_a_photo_comes_out_upright(orientation, form):
     assert np.array_equal(open_photo(data), upright)
 
 
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+def test_a_photo_that_was_set_upright_is_not_turned_again(form):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    once = as_photo(encoded(Image.new("RGB", (9, 6)), form, exif=exif))
+    assert once.size == as_photo(once).size == (6, 9)
+
+
 def test_a_broken_exif_note_does_not_cost_the_photo():
     data = encoded(noise(), "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff no tags here")
     with warnings.catch_warnings():
