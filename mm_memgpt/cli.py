@@ -32,6 +32,7 @@ def parser() -> ArgumentParser:
     root.add_argument("--version", action=Version, nargs=0, help="print the version and exit")
     commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_caption(commands)
+    _add_demo(commands)
     _add_evaluate(commands)
     _add_gallery(commands)
     _add_tokenizer(commands)
@@ -63,10 +64,26 @@ def _add_caption(commands: Action) -> None:
     command.set_defaults(run=_caption)
 
 
+def _add_demo(commands: Action) -> None:
+    command = commands.add_parser("demo", help="show a model in the browser")
+    _add_model_options(command, batch=False)
+    command.add_argument("--host", default="127.0.0.1", help="0.0.0.0: all of this machine's; default: %(default)s")
+    command.add_argument("--port", type=_port, default=7860, metavar="N", help="0: any; default: %(default)s")
+    command.add_argument("--examples", metavar="FOLDER", help="photos to pick from; default: the package's own")
+    command.add_argument(
+        "--share", action="store_true", help="also at a public address, through Gradio's servers; default: no"
+    )
+    command.set_defaults(run=_demo)
+
+
 def _add_evaluate(commands: Action) -> None:
     kinds = commands.add_parser("evaluate", help="measure a model").add_subparsers(metavar="WHAT", required=True)
     command = kinds.add_parser("captions", help="CIDEr, BLEU and ROUGE-L of its captions, with 95%% intervals")
-    command.add_argument("--data", required=True, metavar="FILE", help="photos with captions (Parquet, or a folder)")
+    command.add_argument(
+        "--data", required=True, metavar="SOURCE", help="photos with captions: any source that a recipe may name"
+    )
+    command.add_argument("--split", metavar="NAME", help="the part to take, of a source that holds several")
+    command.add_argument("--images", metavar="DIR", help="folder of the photos, of a source that only lists them")
     _add_model_options(command)
     command.add_argument("--limit", type=_positive, metavar="N", help="use the first N photos only")
     command.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
@@ -102,12 +119,13 @@ def _add_train(commands: Action) -> None:
     command.set_defaults(run=_train)
 
 
-def _add_model_options(command: ArgumentParser) -> None:
+def _add_model_options(command: ArgumentParser, batch: bool = True) -> None:
     command.add_argument("--model", default="nano", help="nano, a folder, or a hub name; default: %(default)s")
     command.add_argument("--beams", type=_positive, default=4, metavar="N", help="default: %(default)s")
-    command.add_argument(
-        "--batch", type=_positive, default=16, metavar="N", help="photos at a time; default: %(default)s"
-    )
+    if batch:
+        command.add_argument(
+            "--batch", type=_positive, default=16, metavar="N", help="photos at a time; default: %(default)s"
+        )
     command.add_argument("--device", help="cpu, cuda, ...; default: the GPU where there is one")
 
 
@@ -117,9 +135,22 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise ArgumentTypeError(f"{text!r} is not a port, a whole number from 0 to 65535")
+    return int(text)
+
+
 def _caption(arguments: Namespace) -> int:
     _quiet()
     from mm_memgpt.commands.caption import run
+
+    return run(arguments)
+
+
+def _demo(arguments: Namespace) -> int:
+    _quiet()
+    from mm_memgpt.commands.demo import run
 
     return run(arguments)
 

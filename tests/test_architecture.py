@@ -13,6 +13,8 @@ FOLDERS = {
     "mm_memgpt.datasets": ROOT / "datasets",
 }
 """Packages by name and where the checkout keeps them."""
+PHOTOS = {"mm_memgpt.photos": ROOT / "demos" / "photos"}
+"""What is packaged beside code."""
 
 FLOORS = (
     {"types", "config", "presets"},
@@ -97,8 +99,8 @@ def test_an_import_against_the_rules_is_seen(name, text, reason):
 def test_every_folder_with_code_is_packaged():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     with_code = {name.rpartition(".")[0] for name in sources()}
-    assert set(settings["packages"]) == with_code
-    assert {package: ROOT / folder for package, folder in settings["package-dir"].items()} == FOLDERS
+    assert set(settings["packages"]) == with_code | PHOTOS.keys()
+    assert {package: ROOT / folder for package, folder in settings["package-dir"].items()} == FOLDERS | PHOTOS
 
 
 def test_every_package_has_a_short_init():

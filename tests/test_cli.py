@@ -415,12 +415,20 @@ def test_the_table_shows_the_figures_of_the_json(tiny_model_folder, capsys):
 
 
 @pytest.mark.parametrize("captions", [[], ["..."]])
-def test_a_photo_that_cannot_be_scored_is_one_line(captions, tiny_model_folder, capsys):
-    data = data_file([["a dog"], captions])
-    assert evaluate(tiny_model_folder, "--data", data) == 1
+def test_a_photo_that_cannot_be_scored_is_named_and_the_others_are_scored(captions, tiny_model_folder, capsys):
+    data = data_file([["a dog"], captions, ["a man"]])
+    assert evaluate(tiny_model_folder, "--data", data, "--format", "json") == 1
     output, errors = capsys.readouterr()
-    [line] = error_lines(errors)
-    assert line == "data.parquet:1: no captions to compare with; give a file of photos with their captions"
+    line, count = errors.splitlines()
+    assert line.endswith(": data.parquet:1: no captions to compare with; give a file of photos with their captions")
+    assert count == "skipped 1 of 3 samples; the figures are of the others"
+    assert json.loads(output)["photos"] == 2
+
+
+def test_a_file_in_which_nothing_can_be_scored_is_an_error(tiny_model_folder, capsys):
+    assert evaluate(tiny_model_folder, "--data", data_file([["..."], ["!"]])) == 1
+    output, errors = capsys.readouterr()
+    assert error_lines(errors)[-1].startswith("data.parquet: no photo with captions in it; give a file of photos with")
     assert output == ""
 
 

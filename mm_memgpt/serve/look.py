@@ -1,0 +1,49 @@
+"""How the demo looks: a theme and a style sheet, light and dark, with nothing fetched from elsewhere.
+
+Notable: the words' two colours are blue and orange, which people tell apart with any colour vision, in tints on which
+the text keeps a contrast of at least 4.5 to 1 (WCAG 2.2, 1.4.3) anywhere between them; a test measures it.
+"""
+
+import gradio
+
+
+def theme() -> gradio.themes.Base:
+    """Gradio's own, calmer, in the fonts of the reader's system."""
+    return gradio.themes.Soft(
+        primary_hue="blue",
+        neutral_hue="slate",
+        font=["ui-sans-serif", "system-ui", "sans-serif"],
+        font_mono=["ui-monospace", "monospace"],
+    )
+
+
+CSS = """
+.gradio-container { --mm-certain: #8bbcfa; --mm-doubtful: #ffba70; --mm-text: #0f172a; --mm-alarm: #b91c1c; }
+.dark .gradio-container, .dark.gradio-container, .gradio-container.dark {
+  --mm-certain: #1c57a8; --mm-doubtful: #96480f; --mm-text: #ffffff; --mm-alarm: #fca5a5;
+}
+.mm-sentence { position: relative; font-size: 1.5rem; line-height: 2.1; margin: 0 0 3rem; }
+.mm-word {
+  padding: .12em .28em; border-radius: .3em; cursor: help; color: var(--mm-text);
+  background: color-mix(in oklab, var(--mm-certain) var(--sure), var(--mm-doubtful));
+}
+.mm-word:hover, .mm-word:focus { outline: 2px solid var(--body-text-color); }
+.mm-figure {
+  position: absolute; left: 0; top: calc(100% + .4rem); visibility: hidden; font-size: .9375rem; line-height: 1.4;
+  color: var(--body-text-color);
+}
+.mm-word:hover .mm-figure, .mm-word:focus:not(.mm-sentence:hover *) .mm-figure { visibility: visible; }
+.mm-legend { font-size: .8125rem; max-width: 26rem; margin: 0 0 1.5rem; }
+.mm-scale {
+  height: .7rem; border-radius: .35rem; margin-top: .4rem;
+  background: linear-gradient(in oklab 90deg, var(--mm-doubtful), var(--mm-certain));
+}
+.mm-ticks { display: flex; justify-content: space-between; }
+.mm-confidence { font-size: .875rem; max-width: 34rem; margin: 0; }
+.mm-confidence strong { display: block; font-size: 1.0625rem; }
+.mm-problem { color: var(--mm-alarm); font-size: 1.0625rem; margin: 0; overflow-wrap: anywhere; }
+.mm-hint { font-size: 1.0625rem; margin: 0; }
+#examples .grid-container { grid-template-columns: repeat(auto-fill, minmax(min(7.5rem, 28%), 1fr)); }
+#examples .grid-wrap { min-height: 0; max-height: none; }
+#examples .caption-label { font-size: .75rem; padding: .1rem .4rem; left: .25rem; right: auto; bottom: .25rem; }
+"""
