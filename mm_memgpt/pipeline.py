@@ -1,15 +1,17 @@
 """The facade: a model folder with its processor, as one object that takes photos and gives captions.
 
-Notable: a word's log-probability comes from one teacher-forced pass over the finished sentence, because a beam's
-scores are not the model's own probabilities; photos are opened a batch at a time, so a folder may be of any length.
+Notable: `caption` is `encode`, `bank.write`, `fuse` and `decode` in a row, which can be called one by one; a word's
+log-probability comes from one teacher-forced pass over the finished sentence, because a beam's scores are not the model's
+own probabilities; photos are opened a batch at a time, so a folder may be of any length.
 
-b batch   t tokens of the longest sentence, the bos token included
+b batch   n photos   p tokens per photo   m memory tokens   t tokens of the longest sentence, the bos token included
+d width   k key width
 """
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from os import PathLike
+from os import PathLike, fspath
 from typing import Any
 
 import numpy as np
@@ -18,10 +20,13 @@ from PIL.Image import Image
 from torch import Tensor
 
 from mm_memgpt.datasets.photo import as_photo
+from mm_memgpt.fusion.fuser import Fused
+from mm_memgpt.memory.bank import MemoryBank
+from mm_memgpt.memory.sources import Sources
 from mm_memgpt.models.loading import find, read_model
 from mm_memgpt.models.mm_memgpt import MMMemGPTForConditionalGeneration
 from mm_memgpt.models.processor import MMMemGPTProcessor
-from mm_memgpt.types import Caption, InputError, Word
+from mm_memgpt.types import Caption, Features, InputError, MemoryState, Word
 
 Photo = str | PathLike | Image | np.ndarray
 """One photo: a path, a PIL image, or an array as `as_photo` takes it."""
@@ -101,27 +106,120 @@ class Pipeline:
         except InputError as error:
             return error
 
-    @torch.inference_mode()
     def _write(self, pixel_values: Tensor, beams: int) -> list[Caption]:
-        memory, mask = self.model.read(self.model.perceive(pixel_values.to(self.device, self.model.dtype)))
-        sequences = self.model.generate(memory=memory, memory_mask=mask, num_beams=beams, do_sample=False)  # (b, t)
+        with torch.inference_mode():
+            state = self.model.perceive(pixel_values.to(self.device, self.model.dtype))
+        return self.decode_each(self.fuse(state), beams=beams)
+
+    @property
+    def bank(self) -> MemoryBank:
+        """The rules of the model's memory: `bank.empty()`, `bank.write(state, features)`, `bank.save(state, path)`."""
+        return self.model.bank
+
+    @torch.inference_mode()
+    def encode(
+        self,
+        photos: Photo | Sequence[Photo],
+        *,
+        sources: Sources | None = None,
+        names: Sequence[str] | None = None,
+        time: Sequence[tuple[float, float]] | None = None,
+    ) -> Features:
+        """Photos as items of one stream, to be written into one memory.
+
+        Args:
+            photos: one photo, or a list of n.
+            sources: the table that gives each name its number, and remembers new names. Without one, photo i is
+                source i.
+            names: what each photo is called, n of them; its path where it has one, else its place in the list.
+            time: start and end of each in seconds on the stream's clock; second i for photo i where None.
+
+        Returns:
+            tokens (1, n, p, d), mask (1, n, p), key (1, n, k), time (1, n, 2), modality (1, n), source (1, n).
+
+        Raises:
+            InputError: the first photo that cannot be used, no photo, or names or times that are not one a photo.
+        """
+        photos = photos if isinstance(photos, (list, tuple)) else [photos]
+        for what, given in (("names", names), ("times", time)):
+            if given is not None and len(given) != len(photos):
+                raise InputError(f"{len(given)} {what} for {len(photos)} photos; give one a photo")
+        if not photos:
+            raise InputError("no photo to encode; give at least one")
+        pixels = self.processor(images=[as_photo(photo) for photo in photos], return_tensors="pt")["pixel_values"]
+        called = [_name(photo, place) for place, photo in enumerate(photos)] if names is None else names
+        numbers = range(len(photos)) if sources is None else [sources.number(name) for name in called]
+        return self.model.image_encoder(
+            pixels.unsqueeze(0).to(self.device, self.model.dtype),
+            source=torch.tensor([list(numbers)], device=self.device),
+            time=None if time is None else torch.tensor([list(time)], dtype=torch.float64, device=self.device),
+        )
+
+    @torch.inference_mode()
+    def fuse(self, state: MemoryState) -> Fused:
+        """What the decoder can read of a memory: tokens (b, m, d), mask (b, m) and readout (b, d)."""
+        return self.model.fuser(state)
+
+    def decode(self, fused: Fused, prompt: str = "", beams: int = 4, **options: Any) -> Caption | list[Caption]:
+        """A sentence about a fused memory; for a batch of memories, a list of sentences.
+
+        Args:
+            fused: what `fuse` returned.
+            prompt: a beginning, which the sentence continues.
+            beams: sentences considered at a time; 1 is greedy.
+            options: any other argument of transformers' generate: max_new_tokens, do_sample, temperature, ...
+
+        Raises:
+            InputError: `beams` below 1, or a prompt that leaves no room for a word.
+        """
+        captions = self.decode_each(fused, prompt, beams, **options)
+        return captions[0] if len(captions) == 1 else captions
+
+    @torch.inference_mode()
+    def decode_each(self, fused: Fused, prompt: str = "", beams: int = 4, **options: Any) -> list[Caption]:
+        """As `decode`, but always a list of b sentences, one a memory."""
+        if beams < 1:
+            raise InputError(f"beams {beams} must be at least 1; try beams=4")
+        memory, mask = self.model.readable(fused)
+        begun = self._begin(prompt)
+        sequences = self.model.generate(
+            begun.expand(len(memory), -1),
+            memory=memory,
+            memory_mask=mask,
+            **{"num_beams": beams, "do_sample": False, **options},
+        )  # (b, t)
         logits = self.model(memory=memory, memory_mask=mask, input_ids=sequences[:, :-1]).logits
         chosen = logits.float().log_softmax(-1).gather(-1, sequences[:, 1:, None]).squeeze(-1)  # (b, t - 1)
         return [
-            self._sentence(tokens, logprobs)
+            self._sentence(tokens, logprobs, begun.shape[1] - 1)
             for tokens, logprobs in zip(sequences[:, 1:].tolist(), chosen.tolist(), strict=True)
         ]
 
-    def _sentence(self, tokens: list[int], logprobs: list[float]) -> Caption:
+    def _begin(self, prompt: str) -> Tensor:
+        """The prompt's tokens (1, t), the bos token first."""
+        bos, tokens = self.model.generation_config.bos_token_id, []
+        if prompt:
+            tokens = self.processor.tokenizer(prompt, add_special_tokens=False)["input_ids"]
+        room = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        if room is not None and len(tokens) + 2 > room:
+            raise InputError(f"prompt of {len(tokens)} tokens is too long for the {room} the model can hold; shorten it")
+        return torch.tensor([[bos, *tokens]], device=self.device)
+
+    def _sentence(self, tokens: list[int], logprobs: list[float], given: int) -> Caption:
+        """The sentence of the tokens behind bos, of which the first `given` are the prompt's."""
         end = self.processor.tokenizer.eos_token_id
-        length = tokens.index(end) if end in tokens else len(tokens)
+        length = tokens.index(end, given) if end in tokens[given:] else len(tokens)
         words = _words(self.processor.tokenizer, tokens[:length], logprobs[:length])
-        judged = logprobs[: length + 1]  # the end of the sentence is a decision too
+        judged = logprobs[given : length + 1]  # the end of the sentence is a decision too
         return Caption(
             text=" ".join(word.word for word in words),
             confidence=math.exp(sum(judged) / max(1, len(judged))),
             words=tuple(words),
         )
+
+
+def _name(photo: Photo, place: int) -> str:
+    return fspath(photo) if isinstance(photo, (str, PathLike)) else f"photo {place}"
 
 
 def _words(tokenizer: Any, tokens: list[int], logprobs: list[float]) -> list[Word]:

@@ -91,8 +91,11 @@ class Word(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Caption:
-    """A sentence the model wrote, how sure it is (0 to 1), and each word's log-probability."""
+    """A sentence the model wrote, how sure it is (0 to 1), and each word's log-probability. As a string it is its text."""
 
     text: str
     confidence: float
     words: tuple[Word, ...]
+
+    def __str__(self) -> str:
+        return self.text

@@ -46,11 +46,31 @@ class MultimodalFuser(nn.Module):
         self.readout_norm = nn.LayerNorm(width)
         self.readout = Attention(width, heads)
 
-    def forward(self, state: MemoryState, relations: Tensor | None = None, alignment: bool = False) -> Fused:
-        """Fuses the used slots of a state. `relations` (b, s, s), boolean or weights, add edges between them.
+    def forward(
+        self,
+        memory: MemoryState | dict[str, Tensor],
+        relations: Tensor | None = None,
+        alignment: bool = False,
+        masks: dict[str, Tensor] | None = None,
+    ) -> Fused:
+        """Fuses the used slots of a state, or tokens by modality (then this is `fuse`).
 
-        Raises ValueError where the state has another width, or relations another shape.
+        Args:
+            memory: a state of s slots, or `{"image": (b, m1, d), "audio": (b, m2, d), ...}`.
+            relations: (b, s, s) boolean or weights, further edges between the slots.
+            alignment: whether to return how much each token read of each other.
+            masks: beside tokens, (b, m1), ... by modality, True where a token is real; a state has its own.
+
+        Raises:
+            ValueError: another width than the fuser's, relations of another shape, or masks beside a state.
         """
+        if isinstance(memory, dict):
+            return self.fuse(memory, masks, relations, alignment)
+        if masks is not None:
+            raise ValueError("a memory state has masks of its own; leave masks out")
+        return self._fused(memory, relations, alignment)
+
+    def _fused(self, state: MemoryState, relations: Tensor | None, alignment: bool) -> Fused:
         if state.sums.shape[-1] != self.width:
             raise ValueError(f"memory width {state.sums.shape[-1]} is not the fuser's {self.width}; build both alike")
         state, relations = used_slots(state, relations)
@@ -83,7 +103,7 @@ class MultimodalFuser(nn.Module):
         Raises ValueError for no tokens, for shapes that do not fit together, and for a mask without tokens.
         """
         masks = _checked(tokens, masks or {}, self.width)
-        fused = self(_as_state(tokens, masks), relations, alignment)
+        fused = self._fused(_as_state(tokens, masks), relations, alignment)
         longest = max(part.shape[1] for part in tokens.values())
         given = [slot * longest + torch.arange(part.shape[1]) for slot, part in enumerate(tokens.values())]
         keep = torch.cat(given).to(fused.mask.device)
