@@ -18,14 +18,20 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_LAZY = {
-    "Caption": "mm_memgpt.types",
-    "InputError": "mm_memgpt.types",
-    "MMMemGPTConfig": "mm_memgpt.config",
-    "MMMemGPTForConditionalGeneration": "mm_memgpt.models.mm_memgpt",
-    "MMMemGPTProcessor": "mm_memgpt.models.processor",
-    "Word": "mm_memgpt.types",
+_MODULES = {
+    "types": ("Caption", "Features", "InputError", "MemoryState", "Word"),
+    "config": ("MMMemGPTConfig",),
+    "layers.gate": ("GatedCrossAttention",),
+    "memory.bank": ("MemoryBank",),
+    "memory.sources": ("Sources",),
+    "fusion.cross_attention": ("CrossAttentionFusion",),
+    "fusion.fuser": ("Fused", "MultimodalFuser"),
+    "fusion.graph": ("GraphFusion",),
+    # this module also tells transformers' Auto classes of the model
+    "models.auto": ("MMMemGPTForConditionalGeneration", "MMMemGPTForSeq2SeqLM", "MMMemGPTProcessor"),
+    "pipeline": ("Pipeline", "assemble"),
 }
+_LAZY = {name: f"mm_memgpt.{module}" for module, names in _MODULES.items() for name in names}
 """Public names and the module each comes from."""
 
 _here = Path(__file__).resolve().parent

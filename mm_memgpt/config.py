@@ -131,7 +131,7 @@ class FusionConfig:
 
 @dataclass(kw_only=True)
 class DecoderConfig:
-    """The causal language model that writes, and where it reads the memory."""
+    """The language model that writes, causal or an encoder-decoder, and where it reads the memory."""
 
     model: dict[str, Any] = field(default_factory=lambda: {"model_type": "llama"})
     """The language model's own transformers config, with its model_type."""
@@ -160,10 +160,14 @@ class DecoderConfig:
 
 TRANSFORMERS_KEYS = {
     "transformers_version",
+    "name_or_path",
+    "attn_implementation",
+    "output_attentions",
     "model_type",
     "bos_token_id",
     "eos_token_id",
     "pad_token_id",
+    "decoder_start_token_id",
     "tie_word_embeddings",
     "use_cache",
     "torch_dtype",
@@ -214,7 +218,10 @@ class MMMemGPTConfig(PreTrainedConfig):
                 f"{part}.heads {heads} does not divide width {size}; try heads={gcd(size, heads)}",
             )
         for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
-            kwargs.setdefault(name, getattr(language_model, name))
+            kwargs.setdefault(name, getattr(language_model, name, None))
+        kwargs["is_encoder_decoder"] = language_model.is_encoder_decoder
+        if (start := getattr(language_model, "decoder_start_token_id", None)) is not None:
+            kwargs.setdefault("decoder_start_token_id", start)
         kwargs.setdefault("tie_word_embeddings", language_model.tie_word_embeddings)
         super().__init__(**kwargs)
 
@@ -229,8 +236,8 @@ class MMMemGPTConfig(PreTrainedConfig):
         return self.decoder.language_model().vocab_size
 
     def get_text_config(self, *args: Any, **kwargs: Any) -> PreTrainedConfig:
-        """The language model's config: what generation asks for cache sizes."""
-        return self.decoder.language_model()
+        """The language model's config: what generation asks for cache sizes and first tokens."""
+        return self.decoder.language_model().get_text_config(*args, **kwargs)
 
     def to_dict(self) -> dict[str, Any]:
         """As config.json holds it: parts as plain dicts."""

@@ -1,8 +1,8 @@
 """The facade: a model folder with its processor, as one object that takes photos and gives captions.
 
 Notable: `caption` is `encode`, `bank.write`, `fuse` and `decode` in a row, which can be called one by one; a word's
-log-probability comes from one teacher-forced pass over the finished sentence, because a beam's scores are not the model's
-own probabilities; photos are opened a batch at a time, so a folder may be of any length.
+log-probability comes from one teacher-forced pass over the finished sentence, because a beam's scores are not the
+model's own probabilities; photos are opened a batch at a time, so a folder may be of any length.
 
 b batch   n photos   p tokens per photo   m memory tokens   t tokens of the longest sentence, the bos token included
 d width   k key width
@@ -19,10 +19,12 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
+from mm_memgpt.config import DecoderConfig, ImageConfig
 from mm_memgpt.datasets.photo import as_photo
 from mm_memgpt.fusion.fuser import Fused
 from mm_memgpt.memory.bank import MemoryBank
 from mm_memgpt.memory.sources import Sources
+from mm_memgpt.models.assembly import put_together
 from mm_memgpt.models.loading import find, read_model
 from mm_memgpt.models.mm_memgpt import MMMemGPTForConditionalGeneration
 from mm_memgpt.models.processor import MMMemGPTProcessor
@@ -47,12 +49,46 @@ def load(name: str | PathLike = "nano", device: str | None = None) -> "Pipeline"
     return Pipeline(model.to(chosen), processor)
 
 
+def assemble(
+    preset: str = "nano",
+    *,
+    trunk: str | ImageConfig | None = None,
+    decoder: str | PathLike | DecoderConfig | None = None,
+    tokenizer: str | PathLike | None = None,
+    pretrained: bool | str = False,
+    device: str | None = None,
+) -> "Pipeline":
+    """A new model of a preset's shape, perhaps with another image tower or another language model in its place.
+
+    Args:
+        preset: tiny, nano, small or base.
+        trunk: an image tower by name ("timm/resnet18"), or a whole ImageConfig.
+        decoder: a language model by folder or hub name, or a whole DecoderConfig.
+        tokenizer: the folder of a tokenizer; the language model's own where it has one, else nano's.
+        pretrained: whether the tower and the language model start from their pretrained weights, else from random ones;
+            a file or folder has the tower's weights where its hub cannot be reached.
+        device: as `load` takes it.
+
+    Raises:
+        InputError: an unknown preset or device, or a part that cannot be had, with the ways out.
+        ValueError: parts that do not fit together.
+    """
+    chosen = _device(device)
+    model, processor = put_together(preset, trunk=trunk, decoder=decoder, tokenizer=tokenizer, pretrained=pretrained)
+    return Pipeline(model.to(chosen), processor)
+
+
 class Pipeline:
     """A model and its processor, ready to use."""
 
     def __init__(self, model: MMMemGPTForConditionalGeneration, processor: MMMemGPTProcessor) -> None:
         self.model = model
         self.processor = processor
+
+    def save(self, folder: str | PathLike) -> None:
+        """Writes model and processor into a folder, from which `load` reads them."""
+        self.model.save_pretrained(folder)
+        self.processor.save_pretrained(folder)
 
     @property
     def device(self) -> torch.device:
@@ -116,7 +152,7 @@ class Pipeline:
         """The rules of the model's memory: `bank.empty()`, `bank.write(state, features)`, `bank.save(state, path)`."""
         return self.model.bank
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def encode(
         self,
         photos: Photo | Sequence[Photo],
@@ -155,7 +191,7 @@ class Pipeline:
             time=None if time is None else torch.tensor([list(time)], dtype=torch.float64, device=self.device),
         )
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def fuse(self, state: MemoryState) -> Fused:
         """What the decoder can read of a memory: tokens (b, m, d), mask (b, m) and readout (b, d)."""
         return self.model.fuser(state)
@@ -181,14 +217,11 @@ class Pipeline:
         if beams < 1:
             raise InputError(f"beams {beams} must be at least 1; try beams=4")
         memory, mask = self.model.readable(fused)
-        begun = self._begin(prompt)
-        sequences = self.model.generate(
-            begun.expand(len(memory), -1),
-            memory=memory,
-            memory_mask=mask,
-            **{"num_beams": beams, "do_sample": False, **options},
-        )  # (b, t)
-        logits = self.model(memory=memory, memory_mask=mask, input_ids=sequences[:, :-1]).logits
+        begun = self._begin(prompt).expand(len(memory), -1)
+        text = {"decoder_input_ids" if self.model.writes_from_a_source else "input_ids": begun}
+        how = {"num_beams": beams, "do_sample": False, **options}
+        sequences = self.model.generate(memory=memory, memory_mask=mask, **text, **how)  # (b, t)
+        logits = self.model.teacher_forced(sequences, memory, mask)
         chosen = logits.float().log_softmax(-1).gather(-1, sequences[:, 1:, None]).squeeze(-1)  # (b, t - 1)
         return [
             self._sentence(tokens, logprobs, begun.shape[1] - 1)
@@ -196,14 +229,15 @@ class Pipeline:
         ]
 
     def _begin(self, prompt: str) -> Tensor:
-        """The prompt's tokens (1, t), the bos token first."""
-        bos, tokens = self.model.generation_config.bos_token_id, []
-        if prompt:
-            tokens = self.processor.tokenizer(prompt, add_special_tokens=False)["input_ids"]
+        """The prompt's tokens (1, t), behind the one that every text begins with."""
+        begin = self.model.begin(1)
+        tokens = self.processor.tokenizer(prompt, add_special_tokens=False)["input_ids"] if prompt else []
         room = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
         if room is not None and len(tokens) + 2 > room:
-            raise InputError(f"prompt of {len(tokens)} tokens is too long for the {room} the model can hold; shorten it")
-        return torch.tensor([[bos, *tokens]], device=self.device)
+            raise InputError(
+                f"prompt of {len(tokens)} tokens is too long for the {room} the model can hold; shorten it"
+            )
+        return torch.cat([begin, torch.tensor([tokens], dtype=begin.dtype, device=self.device)], dim=1)
 
     def _sentence(self, tokens: list[int], logprobs: list[float], given: int) -> Caption:
         """The sentence of the tokens behind bos, of which the first `given` are the prompt's."""

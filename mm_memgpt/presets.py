@@ -56,9 +56,9 @@ def small(vocab_size: int = 50257) -> MMMemGPTConfig:
                 "n_layer": 12,
                 "n_head": 12,
                 "n_positions": 1024,
-                "bos_token_id": 50256,
-                "eos_token_id": 50256,
-                "pad_token_id": 50256,
+                "bos_token_id": vocab_size - 1,
+                "eos_token_id": vocab_size - 1,
+                "pad_token_id": vocab_size - 1,
             },
         ),
     )

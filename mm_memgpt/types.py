@@ -91,7 +91,7 @@ class Word(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Caption:
-    """A sentence the model wrote, how sure it is (0 to 1), and each word's log-probability. As a string it is its text."""
+    """A sentence the model wrote, how sure it is (0 to 1), and each word's log-probability; str() gives its text."""
 
     text: str
     confidence: float

@@ -107,7 +107,7 @@ def test_a_key_the_model_does_not_know_is_refused():
     with pytest.raises(ValueError, match=f"^unknown key 'widht' in the model's config; its own keys: {own}$"):
         MMMemGPTConfig(widht=32)
     with pytest.raises(
-        ValueError, match=r"^unknown key 'grids' in image; known keys: grid, heads, size, trunk, trunk_args$"
+        ValueError, match=r"^unknown key 'grids' in image; known keys: grid, heads, key, size, trunk, trunk_args$"
     ):
         MMMemGPTConfig(image={"grids": 3})
 
@@ -139,11 +139,25 @@ def test_derived_sizes_follow_the_parts():
     assert config.vocab_size == 77
 
 
-@pytest.mark.parametrize("make", PRESETS.values(), ids=PRESETS)
-def test_a_preset_takes_the_tokenizer_s_size_and_its_first_three_numbers(make):
-    config = make(vocab_size=305)
+def test_an_encoder_decoder_tells_generation_where_to_begin(tmp_path):
+    sizes = {"model_type": "t5", "d_model": 16, "num_heads": 2, "num_layers": 3, "num_decoder_layers": 1}
+    config = MMMemGPTConfig(decoder=DecoderConfig(model={**sizes, "decoder_start_token_id": 7}))
+    config.save_pretrained(tmp_path)
+    again = MMMemGPTConfig.from_pretrained(tmp_path)
+    assert again.is_encoder_decoder
+    assert again.decoder_start_token_id == 7
+    assert not tiny().is_encoder_decoder
+
+
+SPECIAL = {"tiny": (0, 1, 2), "nano": (0, 1, 2), "small": (304, 304, 304), "base": (0, 0, 0)}
+"""Begin, end and padding: ours, GPT-2's last token, SmolLM2's first."""
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_takes_the_tokenizer_s_size_and_its_own_special_tokens(name):
+    config = PRESETS[name](vocab_size=305)
     assert config.vocab_size == 305
-    assert (config.bos_token_id, config.eos_token_id, config.pad_token_id) == (0, 1, 2)
+    assert (config.bos_token_id, config.eos_token_id, config.pad_token_id) == SPECIAL[name]
 
 
 def test_presets_have_the_sizes_they_promise():

@@ -14,6 +14,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 import mm_memgpt
+from mm_memgpt import Sources
 from mm_memgpt.pipeline import Pipeline, _words, load
 from mm_memgpt.types import InputError
 
@@ -199,3 +200,81 @@ def test_a_hub_name_that_cannot_be_had_is_one_line():
 def test_a_device_that_is_not_there_is_refused(tiny_model_folder, device):
     with pytest.raises(InputError, match=f"device '{device}' cannot be used .*; try 'cpu'"):
         load(str(tiny_model_folder), device=device)
+
+
+# Step by step
+
+
+def test_the_steps_one_by_one_write_the_caption(model, photos):
+    features = model.encode(photos[0])
+    state = model.bank.write(model.bank.empty(device=model.device), features)
+    assert model.decode(model.fuse(state)) == model.caption(photos[0])
+
+
+def test_photos_are_encoded_as_items_of_one_stream(model, photos):
+    features = model.encode(photos[:3])
+    assert features.tokens.shape[:2] == (1, 3)
+    assert features.source.tolist() == [[0, 1, 2]]
+    times = model.encode(photos[:2], time=[(1.79e9, 1.79e9 + 0.5), (3, 4)]).time
+    assert times.tolist() == [[[1.79e9, 1.79e9 + 0.5], [3, 4]]]
+
+
+def test_a_table_of_sources_outlives_a_call_and_names_what_a_slot_holds(model, photos):
+    sources = Sources(["earlier"])
+    one = model.encode([photos[0], Image.open(photos[1])], sources=sources)
+    two = model.encode([photos[2], photos[0]], sources=sources, names=["mine", str(photos[0])])
+    assert (one.source.tolist(), two.source.tolist()) == ([[1, 2]], [[3, 1]])
+    assert list(sources) == ["earlier", str(photos[0]), "photo 1", "mine"]
+    assert sources.name(3) == "mine"
+    assert sources.name(-1) is None
+    assert list(Sources(sources)) == list(sources)
+    with pytest.raises(KeyError, match="no source has number 4; the table holds 4"):
+        sources.name(4)
+    with pytest.raises(ValueError, match="source 'a' comes twice"):
+        Sources(["a", "a"])
+
+
+def test_a_memory_of_two_photos_is_read_as_a_whole(model, photos):
+    first, second = (model.encode(photo) for photo in photos[:2])
+    both = model.bank.write(model.bank.write(model.bank.empty(), first), second)
+    assert (
+        model.fuse(both).tokens.shape[1] == 2 * model.fuse(model.bank.write(model.bank.empty(), first)).tokens.shape[1]
+    )
+
+
+def test_a_prompt_is_continued_and_counts_for_nothing_in_the_confidence(model, photos):
+    fused = model.fuse(model.bank.write(model.bank.empty(), model.encode(photos[0])))
+    begun = model.decode(fused, prompt="A brown dog", beams=2)
+    assert begun.text.startswith("A brown dog")
+    assert [word.word for word in begun.words[:2]] == ["A", "brown"]
+    tokens = model.processor.tokenizer("A brown dog")["input_ids"]
+    room = model.decode(fused, prompt="A brown dog", max_new_tokens=1)
+    assert math.log(room.confidence) != pytest.approx(sum(word.logprob for word in room.words) / len(tokens))
+    assert model.decode(fused) == model.caption(photos[0])
+
+
+def test_several_memories_are_decoded_at_once(model, photos):
+    features = [model.encode(photo) for photo in photos[:2]]
+    batch = type(features[0])(*(torch.cat(parts) for parts in zip(*features, strict=True)))
+    captions = model.decode(model.fuse(model.bank.write(model.bank.empty(2), batch)))
+    assert [caption.text for caption in captions] == [str(model.caption(photo)) for photo in photos[:2]]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda model, photo: model.encode([]), "no photo to encode; give at least one"),
+        (lambda model, photo: model.encode([photo], names=["a", "b"]), "2 names for 1 photos; give one a photo"),
+        (lambda model, photo: model.encode(photo, time=[]), "0 times for 1 photos; give one a photo"),
+        (lambda model, photo: model.encode("nowhere.jpg"), "nowhere.jpg: no such file; check the path"),
+        (lambda model, photo: decoded(model, photo, beams=0), "beams 0 must be at least 1; try beams=4"),
+        (lambda model, photo: decoded(model, photo, prompt="x " * 90), "is too long for the 64 the model can hold"),
+    ],
+)
+def test_a_step_that_cannot_be_taken_is_one_line(call, message, model, photos):
+    with pytest.raises(InputError, match=re.escape(message)):
+        call(model, photos[0])
+
+
+def decoded(model, photo, **options):
+    return model.decode(model.fuse(model.bank.write(model.bank.empty(), model.encode(photo))), **options)

@@ -1,162 +1,184 @@
-"""The seam: chosen layers of a stock causal language model read the memory through gated cross-attention.
+"""The language model that writes: any of transformers', by config, by folder or by hub name, with the seam in it.
 
-Notable: the memory travels through the stock model as an ordinary keyword argument, so nothing is stored on a layer
-and concurrent requests cannot mix; a family that drops the argument on the way is found by a probe at construction,
-because it would drop it silently; keys and values of the memory are computed once, as one tensor, batch first.
-
-b batch   t text tokens   m memory tokens   d memory width   l reading layers   h heads   w head width
+Notable: a family is tried at construction, on tensors without numbers, and refused where it drops the memory; the
+config read from a folder stands alone, so a saved model never points to another; pretrained weights are loaded whole
+or not at all.
 """
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from math import gcd
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from torch._subclasses.fake_tensor import FakeTensorMode
+from transformers import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 
 from mm_memgpt.config import DecoderConfig
-from mm_memgpt.layers.gate import GatedCrossAttention
+from mm_memgpt.encoders.base import first_line
+from mm_memgpt.models.quiet import quiet
+from mm_memgpt.models.seam import reached, stock_state, wrap
+from mm_memgpt.types import InputError
 
-FAMILIES = ("llama", "qwen3", "gpt2", "gpt_neox")
-"""Families tested to pass the memory on; others may, and the probe tells."""
+FAMILIES = (
+    "llama",
+    "qwen3",
+    "mistral",
+    "gemma3_text",
+    "phi3",
+    "smollm3",
+    "olmo2",
+    "gpt_neox",
+    "gpt2",
+    "opt",
+    "t5",
+    "bart",
+    "marian",
+    "mbart",
+)
+"""Families tested to pass the memory on, the last four encoder-decoders; others may, and a trial run tells."""
 
+INCIDENTAL = {f.name for f in fields(PreTrainedConfig)} - {"is_encoder_decoder"} | {"use_cache", "output_attentions"}
+"""Keys of a saved config that say how it was saved and used, not what the model is."""
 
-class MemoryLayer(nn.Module):
-    """A stock layer that reads the memory first: h <- h + tanh(g) CA(LN h, memory), then the layer itself.
-
-    Args:
-        layer: the stock decoder layer.
-        cross: the gated cross-attention.
-        index: this layer's place in the projected memory.
-    """
-
-    def __init__(self, layer: nn.Module, cross: GatedCrossAttention, index: int) -> None:
-        super().__init__()
-        self.layer = layer
-        self.cross = cross
-        self.index = index
-
-    def __getattr__(self, name: str) -> Any:
-        """Stock models read attributes of their layers (Qwen3: attention_type)."""
-        try:
-            return super().__getattr__(name)
-        except AttributeError:
-            return getattr(super().__getattr__("layer"), name)
-
-    def forward(
-        self,
-        hidden_states: Tensor,
-        *args: Any,
-        memory: Tensor | None = None,
-        memory_mask: Tensor | None = None,
-        **kwargs: Any,
-    ) -> Any:
-        """hidden_states (b, t, d); memory (b, l, 2, h, 1+m, w) as projected; memory_mask (b, m) True where real."""
-        if memory is not None:
-            hidden_states = self.cross(hidden_states, memory[:, self.index], memory_mask)
-        return self.layer(hidden_states, *args, **kwargs)
-
-
-def find_layers(model: PreTrainedModel) -> tuple[nn.Module, str]:
-    """The module that holds the stack of layers, and the attribute's name.
-
-    Raises:
-        ValueError: no ModuleList with as many entries as the config names layers.
-    """
-    depth = model.config.num_hidden_layers
-    paths = [n for n, m in model.named_modules() if isinstance(m, nn.ModuleList) and len(m) == depth]
-    if len(paths) != 1:
-        raise ValueError(
-            f"{type(model).__name__} has {len(paths)} lists of {depth} modules, so its layers cannot be told; "
-            f"try a decoder of one of the families {', '.join(FAMILIES)}"
-        )
-    parent, _, name = paths[0].rpartition(".")
-    return model.get_submodule(parent), name
+HUB_NAME = re.compile(r"(\w[\w.-]*/)?\w[\w.-]*")
+WAYS_OUT = (
+    "give the folder of a saved model (with config.json and model.safetensors), or a hub name (owner/model) where the "
+    "hub can be reached"
+)
 
 
 def build_decoder(config: DecoderConfig, memory_width: int) -> PreTrainedModel:
-    """A causal language model of the config, its chosen layers wrapped to read the memory.
+    """The language model of the config, its chosen layers wrapped to read the memory; weights are random.
 
     Raises:
-        ValueError: the family drops the memory on its way to the layers, or a chosen layer does not exist.
+        ValueError: the family drops the memory on its way to the layers, cannot be built, or a chosen layer does not
+            exist.
     """
-    language_model = config.language_model()
-    model = AutoModelForCausalLM.from_config(language_model)
-    with torch.device("meta"):
-        twin = AutoModelForCausalLM.from_config(language_model)
-    missed = wrap(twin, config, memory_width) - probe(twin)
-    if missed:
-        raise ValueError(
-            f"{type(model).__name__} does not pass the memory to its layers {sorted(missed)}; "
-            f"try a decoder of one of the families {', '.join(FAMILIES)}"
-        )
-    wrap(model, config, memory_width)
+    seam = {"memory_width": memory_width, "heads": config.heads, "layers": config.layers}
+    _try_out(config, seam)
+    model = _stock(config.language_model())
+    wrap(model, gate=config.gate, dropout=config.dropout, **seam)
     return model
 
 
-def wrap(model: PreTrainedModel, config: DecoderConfig, memory_width: int) -> set[int]:
-    """Wraps the chosen layers of a model in place and returns their numbers."""
-    holder, name = find_layers(model)
-    layers = getattr(holder, name)
-    chosen = range(len(layers)) if config.layers is None else config.layers
-    if any(not 0 <= number < len(layers) for number in chosen):
-        raise ValueError(f"decoder.layers {list(chosen)} must lie in 0..{len(layers) - 1}; try layers=None for all")
-    for index, number in enumerate(chosen):
-        cross = GatedCrossAttention(
-            model.config.hidden_size,
-            config.heads,
-            context_width=memory_width,
-            gate=config.gate,
-            dropout=config.dropout,
-        )
-        layers[number] = MemoryLayer(layers[number], cross.to(next(model.parameters()).device), index)
-    return set(chosen)
-
-
-def memory_layers(model: nn.Module) -> list[MemoryLayer]:
-    """The wrapped layers in the order of the projected memory."""
-    return sorted((m for m in model.modules() if isinstance(m, MemoryLayer)), key=lambda layer: layer.index)
-
-
-def probe(model: PreTrainedModel) -> set[int]:
-    """The numbers of the wrapped layers that a memory given to the model's forward really reaches.
-
-    The model is on the meta device, so the probe costs neither memory nor time.
-    """
-    holder, name = find_layers(model)
-    reached: set[int] = set()
-
-    def watch(number: int) -> Any:
-        def hook(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
-            if kwargs.pop("memory", None) is not None:
-                reached.add(number)
-            return args, kwargs
-
-        return hook
-
-    for number, layer in enumerate(getattr(holder, name)):
-        if isinstance(layer, MemoryLayer):
-            layer.register_forward_pre_hook(watch(number), with_kwargs=True)
-    tokens = torch.zeros(1, 2, dtype=torch.long, device="meta")
-    mask = torch.ones(1, 1, 2, 2, dtype=torch.bool, device="meta")
-    try:
-        with torch.no_grad():
-            model(input_ids=tokens, attention_mask=mask, memory=torch.zeros(1, device="meta"), use_cache=False)
-    except (ValueError, TypeError, RuntimeError) as error:
-        raise ValueError(
-            f"{type(model).__name__} cannot be probed for a memory ({error}); "
-            f"try a decoder of one of the families {', '.join(FAMILIES)}"
-        ) from error
-    return reached
-
-
-def project_memory(model: nn.Module, memory: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Keys and values of a memory for every reading layer, once for all the words written from it.
+def decoder_config(name: str | PathLike, **settings: Any) -> DecoderConfig:
+    """The language model saved at a folder or under a hub name, as a config that stands alone.
 
     Args:
-        memory: (b, m, d) memory tokens.
-        mask: (b, m) True where a token is real.
+        name: a folder that save_pretrained wrote, or a hub name (owner/model).
+        settings: further fields of DecoderConfig: layers, heads (its own attention heads where not given), gate,
+            dropout.
 
-    Returns:
-        (b, l, 2, h, 1+m, w), the null token first.
+    Raises:
+        InputError: neither a folder nor the hub has it, or it is no language model.
     """
-    return torch.stack([layer.cross.project(memory, mask) for layer in memory_layers(model)], dim=1)
+    with _reading(name) as place:
+        config = AutoConfig.from_pretrained(place)
+    if _auto_class(config) is None:
+        raise InputError(
+            f"{name}: a {config.model_type!r} is no text-only language model that transformers can build; "
+            f"give one of a family such as {', '.join(FAMILIES)}"
+        )
+    model = {key: value for key, value in config.to_dict().items() if key not in INCIDENTAL and key[0] != "_"}
+    settings.setdefault("heads", gcd(config.hidden_size, config.num_attention_heads))
+    return DecoderConfig(model=model, **settings)
+
+
+def load_decoder_weights(decoder: PreTrainedModel, name: str | PathLike) -> None:
+    """Puts the weights saved at a folder or under a hub name into a decoder that `build_decoder` made.
+
+    What reads the memory stays as it is. Only safetensors are read.
+
+    Args:
+        decoder: its stock parameters are overwritten, all of them.
+        name: as in `decoder_config`.
+
+    Raises:
+        InputError: neither a folder nor the hub has them, or they are not exactly this decoder's.
+    """
+    with _reading(name) as place:
+        source, found = _auto_class(decoder.config).from_pretrained(
+            place,
+            config=decoder.config,
+            dtype=decoder.dtype,
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+        )
+    sizes = {f"{key} {tuple(here)} where {tuple(due)} is due" for key, here, due in found["mismatched_keys"]}
+    faults = {"missing": found["missing_keys"], "unknown": found["unexpected_keys"], "wrongly sized": sizes}
+    for what, keys in faults.items():
+        if keys:
+            more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
+            raise InputError(
+                f"{name}: {what} {min(keys)}{more}; these are not the weights of this {decoder.config.model_type!r}; "
+                "build it by the decoder_config of the same place"
+            )
+    weights = source.state_dict()
+    with torch.no_grad():
+        for key, tensor in stock_state(decoder).items():
+            tensor.copy_(weights[key])
+
+
+def _auto_class(config: PreTrainedConfig) -> type | None:
+    """The Auto class that builds a language model of this config; None where none does."""
+    if config.get_text_config() is not config and not config.is_encoder_decoder:
+        return None  # a model of several modalities
+    if config.is_encoder_decoder:
+        return AutoModelForSeq2SeqLM if type(config) in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING else None
+    return AutoModelForCausalLM if type(config) in MODEL_FOR_CAUSAL_LM_MAPPING else None
+
+
+def _stock(config: PreTrainedConfig) -> PreTrainedModel:
+    auto = _auto_class(config)
+    if auto is None:
+        raise ValueError(
+            f"decoder model_type {config.model_type!r} is no text-only language model that transformers can build; "
+            f"try one of the families {', '.join(FAMILIES)}"
+        )
+    return auto.from_config(config)
+
+
+def _try_out(config: DecoderConfig, seam: dict[str, Any]) -> None:
+    """Raises ValueError unless a memory given to the family's forward reaches every wrapped layer."""
+    with FakeTensorMode(), torch.device("cpu"):
+        twin = _stock(config.language_model())
+        chosen = wrap(twin, **seam)
+        try:
+            found = reached(twin)
+        except Exception as error:  # a border to models that each raise their own kinds
+            raise ValueError(
+                f"{type(twin).__name__} cannot be tried with a memory ({first_line(error)}); "
+                f"try a decoder of one of the families {', '.join(FAMILIES)}"
+            ) from error
+    if missed := [number for index, number in enumerate(chosen) if index not in found]:
+        raise ValueError(
+            f"{type(twin).__name__} does not pass the memory to its layers {missed}; "
+            f"try a decoder of one of the families {', '.join(FAMILIES)}"
+        )
+
+
+@contextmanager
+def _reading(name: str | PathLike) -> Iterator[str]:
+    """The place that a name means; what goes wrong while it is read becomes one line with the ways out."""
+    folder = Path(name).expanduser()
+    if not folder.is_dir() and not HUB_NAME.fullmatch(str(name)):
+        raise InputError(f"{name}: no such folder; {WAYS_OUT}")
+    try:
+        with quiet():
+            yield str(folder) if folder.is_dir() else str(name)
+    except Exception as error:  # a border to libraries that each raise their own kinds
+        raise InputError(f"{name}: no language model to be read there ({first_line(error)}); {WAYS_OUT}") from error

@@ -6,17 +6,16 @@ safetensors are read, because unpickling runs code.
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from transformers.utils import logging
 
 from mm_memgpt.config import MMMemGPTConfig
+from mm_memgpt.models.auto import model_class
 from mm_memgpt.models.mm_memgpt import MMMemGPTForConditionalGeneration
 from mm_memgpt.models.processor import MMMemGPTProcessor
+from mm_memgpt.models.quiet import quiet
 from mm_memgpt.types import InputError
 
 SHIPPED = Path(__file__).resolve().parents[1] / "weights"
@@ -62,7 +61,7 @@ def read_model(folder: Path) -> tuple[MMMemGPTForConditionalGeneration, MMMemGPT
         InputError: the folder lacks a file, holds pickles, or its weights, config and processor do not fit together.
     """
     _check_files(folder)
-    with _quiet():
+    with quiet():
         return _model(folder, _config(folder)).eval(), _processor(folder)
 
 
@@ -101,7 +100,7 @@ def _config(folder: Path) -> MMMemGPTConfig:
 def _model(folder: Path, config: MMMemGPTConfig) -> MMMemGPTForConditionalGeneration:
     path = folder / "model.safetensors"
     try:
-        model, found = MMMemGPTForConditionalGeneration.from_pretrained(
+        model, found = model_class(config).from_pretrained(
             folder,
             config=config,
             dtype=torch.float32,
@@ -135,17 +134,3 @@ def _processor(folder: Path) -> MMMemGPTProcessor:
 
 def _line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Holds back transformers' own loading report and progress bar; what matters of it is raised as an error."""
-    verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bar:
-            logging.enable_progress_bar()

@@ -11,27 +11,42 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import GenerationMixin, PreTrainedModel
+from transformers import Cache, GenerationConfig, GenerationMixin, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from mm_memgpt.config import MMMemGPTConfig
 from mm_memgpt.encoders.image import ImageEncoder
 from mm_memgpt.fusion.fuser import Fused, MultimodalFuser
 from mm_memgpt.memory.bank import MemoryBank
-from mm_memgpt.models.decoder import build_decoder, project_memory
+from mm_memgpt.models.decoder import build_decoder
+from mm_memgpt.models.seam import project_memory
 from mm_memgpt.types import MemoryState
 
 PROJECTED_AXES = 6
 """Axes of a projected memory (b, layers, 2, heads, 1+m, head width); memory tokens (b, m, d) have three."""
 
 
-class MMMemGPTForConditionalGeneration(PreTrainedModel, GenerationMixin):
-    """Photos into a bounded memory, and text out of it.
+def first_token(config: GenerationConfig, names: tuple[str, ...], rows: int, device: torch.device) -> Tensor:
+    """The first of the named tokens that there is, (rows, 1).
 
     Raises:
-        ValueError: the decoder's family drops the memory, or the sizes of the config do not fit together.
+        ValueError: there is none.
+    """
+    for name in names:
+        if (token := getattr(config, name)) is not None:
+            return torch.full((rows, 1), token[0] if isinstance(token, list) else token, device=device)
+    raise ValueError(f"the language model has no {' nor '.join(names)}, so the text cannot begin; give input_ids")
+
+
+class MMMemGPTForConditionalGeneration(PreTrainedModel, GenerationMixin):
+    """Photos into a bounded memory, and text out of it, by a causal language model.
+
+    Raises:
+        ValueError: the decoder's family drops the memory or is an encoder-decoder, or the sizes of the config do not
+            fit together.
     """
 
+    writes_from_a_source = False
     config_class = MMMemGPTConfig
     base_model_prefix = ""
     main_input_name = "input_ids"
@@ -40,6 +55,11 @@ class MMMemGPTForConditionalGeneration(PreTrainedModel, GenerationMixin):
     _no_split_modules = ("MemoryLayer",)
 
     def __init__(self, config: MMMemGPTConfig) -> None:
+        if config.is_encoder_decoder is not self.writes_from_a_source:
+            kind = "an encoder-decoder" if config.is_encoder_decoder else "causal"
+            name = "MMMemGPTForSeq2SeqLM" if config.is_encoder_decoder else "MMMemGPTForConditionalGeneration"
+            raise ValueError(f"decoder {config.decoder.model['model_type']!r} is {kind}; its class is {name}")
+        attention = config._attn_implementation  # as asked for; the library's constructor puts its default there
         super().__init__(config)
         self.image_encoder = ImageEncoder(config.image, config.width, config.key_width)
         self.bank = MemoryBank(
@@ -51,6 +71,8 @@ class MMMemGPTForConditionalGeneration(PreTrainedModel, GenerationMixin):
         )
         self.fuser = MultimodalFuser(config.width, config.fusion.heads, config.fusion.graph_layers)
         self.decoder = build_decoder(config.decoder, config.width)
+        if attention not in (None, "sdpa"):
+            self.decoder.set_attn_implementation(attention)
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -127,6 +149,8 @@ class MMMemGPTForConditionalGeneration(PreTrainedModel, GenerationMixin):
         memory_mask: Tensor | None = None,
         labels: Tensor | None = None,
         inputs_embeds: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        logits_to_keep: int = 0,
         **kwargs: Any,
     ) -> CausalLMOutputWithPast:
         """Logits (b, t, v) of the text given the photos or the memory, and with labels the cross-entropy.
@@ -139,13 +163,19 @@ class MMMemGPTForConditionalGeneration(PreTrainedModel, GenerationMixin):
             memory_mask: (b', m) True where a memory token is real.
             labels: (b, t) the next-token targets, unshifted, -100 where there is none.
             inputs_embeds: (b, t, decoder width) instead of input_ids.
-            kwargs: what the decoder's own forward takes: past_key_values, position_ids, use_cache, ...
+            position_ids: (b, t) places in the text; counted from its start where None.
+            logits_to_keep: compute logits of that many last tokens only; 0 is all.
+            kwargs: what the decoder's own forward takes: past_key_values, use_cache, ...
 
         Raises:
             ValueError: both photos and a memory are given, or rows of text and memories do not match.
         """
         text = input_ids if inputs_embeds is None else inputs_embeds
         memory, memory_mask = self._memory(pixel_values, memory, memory_mask, None if text is None else len(text))
+        if position_ids is not None:
+            kwargs["position_ids"] = position_ids
+        if logits_to_keep != 0:
+            kwargs["logits_to_keep"] = logits_to_keep
         outputs = self.decoder(
             input_ids=input_ids,
             attention_mask=attention_mask,
@@ -168,21 +198,60 @@ class MMMemGPTForConditionalGeneration(PreTrainedModel, GenerationMixin):
         memory_mask: Tensor | None = None,
         **kwargs: Any,
     ) -> Any:
-        """transformers' generate, from photos or from a memory; with no `inputs` the text begins with bos.
+        """transformers' generate, from photos or from a memory.
 
         Args:
-            inputs: (b, t) prompt token numbers (also as `input_ids=`).
+            inputs: (b, t) prompt token numbers (also as `input_ids=`), the source text of an encoder-decoder. With
+                none, the text begins with bos, and an encoder-decoder reads eos alone.
             pixel_values: as in `forward`; encoded once.
             memory: as in `forward`; projected once.
             memory_mask: as in `forward`.
             kwargs: every argument of GenerationMixin.generate.
+
+        Raises:
+            ValueError: as `forward`, or there is no token to begin with.
         """
         inputs = kwargs.pop("input_ids", None) if inputs is None else inputs
+        text = kwargs.get("inputs_embeds") if inputs is None else inputs
         with torch.no_grad():
-            memory, memory_mask = self._memory(
-                pixel_values, memory, memory_mask, None if inputs is None else len(inputs)
-            )
-        if inputs is None:
-            rows = 1 if memory is None else len(memory)
-            inputs = torch.full((rows, 1), self.generation_config.bos_token_id, device=self.device)
+            memory, memory_mask = self._memory(pixel_values, memory, memory_mask, None if text is None else len(text))
+        if text is None and "encoder_outputs" not in kwargs:
+            inputs = self._blank(1 if memory is None else len(memory))
         return super().generate(inputs, memory=memory, memory_mask=memory_mask, **kwargs)
+
+    def prepare_inputs_for_generation(
+        self,
+        input_ids: Tensor,
+        past_key_values: Cache | None = None,
+        attention_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        """What `forward` is given at each step: as the stock model prepares it (Phi-3 has rules of its own)."""
+        return self.decoder.prepare_inputs_for_generation(
+            input_ids,
+            past_key_values=past_key_values,
+            attention_mask=attention_mask,
+            inputs_embeds=inputs_embeds,
+            **kwargs,
+        )
+
+    def teacher_forced(
+        self, sequences: Tensor, memory: Tensor | None = None, memory_mask: Tensor | None = None
+    ) -> Tensor:
+        """Logits (b, t-1, v) of each next token of `sequences` (b, t), which begin as `generate` returned them.
+
+        Args:
+            sequences: (b, t) token numbers, the prompt first.
+            memory: as in `forward`.
+            memory_mask: as in `forward`.
+        """
+        return self(input_ids=sequences[:, :-1], memory=memory, memory_mask=memory_mask).logits
+
+    def begin(self, rows: int) -> Tensor:
+        """The token that every written text begins with (rows, 1)."""
+        return first_token(self.generation_config, ("bos_token_id", "eos_token_id"), rows, self.device)
+
+    def _blank(self, rows: int) -> Tensor:
+        """The input_ids where none are given (rows, 1)."""
+        return self.begin(rows)

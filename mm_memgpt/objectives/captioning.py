@@ -23,14 +23,17 @@ def caption_loss(logits: Tensor, input_ids: Tensor, attention_mask: Tensor, smoo
 
 
 class Captioning:
-    """The loss of a model on a batch, and the plain cross-entropy beside it."""
+    """The loss of a model on a batch, and the plain cross-entropy beside it.
 
-    def __init__(self, smoothing: float) -> None:
-        self.smoothing = smoothing
+    `written` is "decoder_" before an encoder-decoder, whose `input_ids` are another text.
+    """
+
+    def __init__(self, smoothing: float, written: str = "") -> None:
+        self.smoothing, self.written = smoothing, written
 
     def __call__(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         logits = model(**batch).logits
-        text, mask = batch["input_ids"], batch["attention_mask"]
+        text, mask = (batch[f"{self.written}{name}"] for name in ("input_ids", "attention_mask"))
         plain = caption_loss(logits, text, mask)
         if not model.training:
             return {"loss": plain}

@@ -77,12 +77,18 @@ def sentence(caption: str) -> str:
 
 
 class CaptionExample:
-    """A photo's crop, and `count` of its captions as token numbers with begin and end."""
+    """A photo's crop, and `count` of its captions as token numbers, from the token `begin` to the tokenizer's end."""
 
     def __init__(
-        self, tokenizer: PreTrainedTokenizerFast, statistics: PixelStatistics, augment: Augment | None, count: int
+        self,
+        tokenizer: PreTrainedTokenizerFast,
+        begin: int,
+        statistics: PixelStatistics,
+        augment: Augment | None,
+        count: int,
     ) -> None:
-        self.tokenizer, self.statistics, self.augment, self.count = tokenizer, statistics, augment, count
+        self.tokenizer, self.begin, self.statistics = tokenizer, begin, statistics
+        self.augment, self.count = augment, count
 
     def __call__(self, sample: Sample, generator: random.Random) -> dict[str, Any]:
         if not sample.captions:
@@ -92,21 +98,25 @@ class CaptionExample:
             photo = crop(photo, self.augment, self.statistics.size, generator)
         order = generator.sample(range(len(sample.captions)), k=len(sample.captions))
         chosen = [sample.captions[order[i % len(order)]] for i in range(self.count)]
-        text = self.tokenizer([sentence(caption) + self.tokenizer.eos_token for caption in chosen])["input_ids"]
-        return {"pixel_values": normalise(photo, self.statistics), "input_ids": [torch.tensor(ids) for ids in text]}
+        text = self.tokenizer([sentence(caption) for caption in chosen], add_special_tokens=False)["input_ids"]
+        rows = [torch.tensor([self.begin, *ids, self.tokenizer.eos_token_id]) for ids in text]
+        return {"pixel_values": normalise(photo, self.statistics), "input_ids": rows}
 
 
 class PadText:
-    """Photos stacked, and their sentences padded on the right: (b, 3, h, w) and (b * captions, t)."""
+    """Photos stacked, and their sentences padded on the right: (b, 3, h, w) and (b * captions, t).
 
-    def __init__(self, pad: int) -> None:
-        self.pad = pad
+    The sentences are called as the model calls what it writes: `written` is "decoder_" before an encoder-decoder.
+    """
+
+    def __init__(self, pad: int, written: str = "") -> None:
+        self.pad, self.written = pad, written
 
     def __call__(self, examples: list[dict[str, Any]]) -> dict[str, Tensor]:
         text = [ids for example in examples for ids in example["input_ids"]]
         mask = [torch.ones_like(ids) for ids in text]
         return {
             "pixel_values": torch.stack([example["pixel_values"] for example in examples]),
-            "input_ids": pad_sequence(text, batch_first=True, padding_value=self.pad),
-            "attention_mask": pad_sequence(mask, batch_first=True),
+            f"{self.written}input_ids": pad_sequence(text, batch_first=True, padding_value=self.pad),
+            f"{self.written}attention_mask": pad_sequence(mask, batch_first=True),
         }

@@ -143,8 +143,14 @@ class Recipe:
     """Seed of weights, order and augmentation."""
     teacher: str | None = None
     """Distillation: the teacher's file below `data.root`."""
+    tower: str | None = None
+    """Captioning: image tower by name, in place of the preset's ("timm/resnet18")."""
+    decoder: str | None = None
+    """Captioning: language model by folder or hub name, in place of the preset's; it brings its tokenizer."""
+    pretrained: bool = False
+    """Captioning: whether the tower and the language model start from their pretrained weights."""
     tokenizer: str | None = None
-    """Captioning: folder of the tokenizer; a `start` brings its own."""
+    """Captioning: folder of the tokenizer; a `start` or a `decoder` brings its own."""
     trunk: str | None = None
     """Captioning: weights the trunk starts from."""
     start: str | None = None
@@ -160,12 +166,12 @@ class Recipe:
 
     def __post_init__(self) -> None:
         require(self.preset in PRESETS, f"preset {self.preset!r} is unknown; known: {', '.join(PRESETS)}")
-        needed = {"distillation": ("teacher",), "captioning": ("tokenizer", "start")}
+        needed = {"distillation": ("teacher",), "captioning": ("tokenizer", "start", "decoder")}
         require(self.objective in needed, f"objective {self.objective!r} is unknown; known: {', '.join(needed)}")
         keys = needed[self.objective]
         given = any(getattr(self, key) is not None for key in keys)
         require(given, f"objective {self.objective} needs the key {' or '.join(map(repr, keys))}")
-        for key in ("tokenizer", "trunk"):
+        for key in ("tokenizer", "trunk", "tower", "decoder"):
             alone = self.start is None or getattr(self, key) is None
             require(alone, f"start {self.start!r} brings its own {key}; leave out {key!r}")
         for name in ("captions", "checkpoints"):

@@ -13,10 +13,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.utils.data import default_collate
-from transformers import PreTrainedTokenizerFast
 
 from mm_memgpt.encoders.image import create_trunk, pixel_statistics
 from mm_memgpt.knowledge.teacher import ImageTeacher
+from mm_memgpt.models.assembly import put_together
 from mm_memgpt.models.loading import find, read_model
 from mm_memgpt.models.mm_memgpt import MMMemGPTForConditionalGeneration
 from mm_memgpt.models.processor import MMMemGPTProcessor
@@ -28,9 +28,6 @@ from mm_memgpt.training.recipe import Augment, Recipe
 from mm_memgpt.training.stream import Transform
 from mm_memgpt.training.trainer import Objective
 from mm_memgpt.types import InputError
-
-LONGEST_CAPTION = 32
-"""Tokens a written caption may have unless the caller says otherwise; the longest training caption has more."""
 
 
 class Task(NamedTuple):
@@ -74,34 +71,37 @@ def captioning_task(recipe: Recipe) -> Task:
     if recipe.optimiser.trunk_rate == 0:
         model.image_encoder.freeze()
     statistics = pixel_statistics(model.config.image)
+    begin = model.begin(1).item()
+    written = "decoder_" if model.writes_from_a_source else ""
 
     def example(augment: Augment | None) -> CaptionExample:
-        return CaptionExample(processor.tokenizer, statistics, augment, recipe.captions)
+        return CaptionExample(processor.tokenizer, begin, statistics, augment, recipe.captions)
 
     def keep(output: Path) -> None:
         copy.deepcopy(model).half().save_pretrained(output)
         processor.save_pretrained(output)
 
-    return Task(model, Captioning(recipe.smoothing), example, PadText(processor.tokenizer.pad_token_id), keep)
+    collate = PadText(processor.tokenizer.pad_token_id, written)
+    return Task(model, Captioning(recipe.smoothing, written), example, collate, keep)
 
 
 def caption_model(recipe: Recipe) -> tuple[MMMemGPTForConditionalGeneration, MMMemGPTProcessor]:
-    """The model of the recipe's `start`, or a fresh one of its preset with the recipe's trunk.
+    """The model of the recipe's `start`, or a fresh one of its preset with the recipe's parts.
 
     Raises:
         InputError: the model, the tokenizer or the trunk is missing or does not fit.
     """
     if recipe.start is not None:
         return read_model(find(recipe.start))
-    folder = Path(recipe.tokenizer)
-    if not (folder / "tokenizer.json").is_file():
+    folder = None if recipe.tokenizer is None else Path(recipe.tokenizer)
+    if folder is not None and not (folder / "tokenizer.json").is_file():
         raise InputError(f"{folder}: no tokenizer.json in it; write one with mm-memgpt tokenizer --output {folder}")
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
-    model = MMMemGPTForConditionalGeneration(PRESETS[recipe.preset](vocab_size=len(tokenizer)))
-    model.generation_config.max_new_tokens = LONGEST_CAPTION
+    model, processor = put_together(
+        recipe.preset, trunk=recipe.tower, decoder=recipe.decoder, tokenizer=folder, pretrained=recipe.pretrained
+    )
     if recipe.trunk is not None:
         load_trunk(model.image_encoder.trunk, Path(recipe.trunk))
-    return model, MMMemGPTProcessor.build(model.config, tokenizer)
+    return model, processor
 
 
 def load_trunk(trunk: nn.Module, path: Path) -> None:

@@ -97,14 +97,15 @@ def test_the_loss_is_the_cross_entropy_of_the_next_token(model, pixels):
     torch.testing.assert_close(outputs.loss, -logprobs[:-1].mean())
 
 
-def test_a_new_process_loads_the_same_bits(model, pixels, tmp_path):
+def test_in_a_new_process_one_import_and_an_auto_class_load_the_same_bits(model, pixels, tmp_path):
     model.save_pretrained(tmp_path / "model")
     torch.save({"pixels": pixels, "logits": model(input_ids=TEXT, pixel_values=pixels).logits}, tmp_path / "wanted.pt")
     code = (
         "import sys, torch; torch.set_num_threads(1)\n"
-        "from mm_memgpt.models.mm_memgpt import MMMemGPTForConditionalGeneration as Model\n"
+        "import mm_memgpt.models.auto\n"
+        "from transformers import AutoModelForImageTextToText\n"
         "wanted = torch.load(sys.argv[1] + '/wanted.pt')\n"
-        "model = Model.from_pretrained(sys.argv[1] + '/model').eval()\n"
+        "model = AutoModelForImageTextToText.from_pretrained(sys.argv[1] + '/model').eval()\n"
         f"text = torch.tensor({TEXT.tolist()})\n"
         "assert torch.equal(model(input_ids=text, pixel_values=wanted['pixels']).logits, wanted['logits'])\n"
     )

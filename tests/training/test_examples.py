@@ -62,14 +62,14 @@ def test_captions_are_learned_as_people_write_sentences(written, due):
 
 
 def test_captions_begin_and_end_and_say_what_was_written(tokenizer):
-    written = CaptionExample(tokenizer, STATISTICS, None, 3)(sample(), Random(0))["input_ids"]
+    written = CaptionExample(tokenizer, 0, STATISTICS, None, 3)(sample(), Random(0))["input_ids"]
     assert all(ids[0] == 0 and ids[-1] == 1 and (ids[1:-1] > 2).all() for ids in written)
     assert {tokenizer.decode(ids[1:-1]) for ids in written} == {sentence(caption) for caption in CAPTIONS}
 
 
 @pytest.mark.parametrize(("count", "least", "most"), [(2, 0, 1), (5, 1, 2), (6, 2, 2)])
 def test_every_caption_is_used_before_one_comes_again(tokenizer, count, least, most):
-    written = CaptionExample(tokenizer, STATISTICS, None, count)(sample(), Random(1))["input_ids"]
+    written = CaptionExample(tokenizer, 0, STATISTICS, None, count)(sample(), Random(1))["input_ids"]
     texts = [tokenizer.decode(ids[1:-1]) for ids in written]
     assert len(texts) == count
     counts = [texts.count(sentence(caption)) for caption in CAPTIONS]
@@ -78,7 +78,7 @@ def test_every_caption_is_used_before_one_comes_again(tokenizer, count, least, m
 
 
 def test_the_generator_decides_crop_and_captions(tokenizer):
-    example = CaptionExample(tokenizer, STATISTICS, Augment(area=0.3), 2)
+    example = CaptionExample(tokenizer, 0, STATISTICS, Augment(area=0.3), 2)
     first, again, other = (example(sample(), Random(seed)) for seed in (0, 0, 5))
     assert torch.equal(first["pixel_values"], again["pixel_values"])
     assert all(map(torch.equal, first["input_ids"], again["input_ids"]))
@@ -99,7 +99,7 @@ def test_sentences_are_padded_on_the_right_and_stay_with_their_photo():
 
 
 def test_a_sample_without_words_or_photo_is_named(tokenizer):
-    example = CaptionExample(tokenizer, STATISTICS, None, 2)
+    example = CaptionExample(tokenizer, 0, STATISTICS, None, 2)
     with pytest.raises(InputError, match=r"^photos.parquet:4: has no caption; captioning needs a column of captions$"):
         example(sample(captions=()), Random(0))
     with pytest.raises(InputError, match=r"^poem:1: has no photo; training needs a column of photos$"):

@@ -64,15 +64,15 @@ def trainer(write_recipe, tmp_path) -> RecipeTrainer:
     return RecipeTrainer(
         nn.Conv2d(3, 2, 3).to(memory_format=torch.channels_last),
         training_arguments(recipe, 5),
-        train_dataset=[{"input_ids": n} for n in range(5)],
-        eval_dataset=[{"input_ids": n} for n in range(3)],
-        objective=lambda model, batch: {"loss": model.weight.sum() * 0 + batch["input_ids"].float().mean()},
+        train_dataset=[{"pixel_values": n} for n in range(5)],
+        eval_dataset=[{"pixel_values": n} for n in range(3)],
+        objective=lambda model, batch: {"loss": model.weight.sum() * 0 + batch["pixel_values"].float().mean()},
         settings=recipe.optimiser,
     )
 
 
 def test_the_data_come_in_the_stream_s_order(trainer):
-    batches = [batch["input_ids"].tolist() for batch in trainer.get_train_dataloader()]
+    batches = [batch["pixel_values"].tolist() for batch in trainer.get_train_dataloader()]
     assert batches == [[0, 1], [2, 3], [4]]
 
 
