@@ -99,7 +99,12 @@ def test_the_wheel_holds_every_module_under_one_name_and_nothing_else(tmp_path):
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     kept = {
         f"mm_memgpt/{path.relative_to(base).as_posix()}"
-        for folder, base in (("mm_memgpt", ROOT / "mm_memgpt"), ("encoders", ROOT), ("datasets", ROOT))
+        for folder, base in (
+            ("mm_memgpt", ROOT / "mm_memgpt"),
+            ("encoders", ROOT),
+            ("datasets", ROOT),
+            ("demos/photos", ROOT / "demos"),
+        )
         for path in (ROOT / folder).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
