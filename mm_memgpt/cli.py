@@ -8,6 +8,7 @@ import os
 import sys
 from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
+from contextlib import suppress
 
 from mm_memgpt.commands.errors import PROGRAM, status_of
 
@@ -31,10 +32,12 @@ def parser() -> ArgumentParser:
     root = ArgumentParser(prog=PROGRAM, description="Sees and reads into one bounded memory, and writes from it.")
     root.add_argument("--version", action=Version, nargs=0, help="print the version and exit")
     commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_calibrate(commands)
     _add_caption(commands)
     _add_demo(commands)
     _add_evaluate(commands)
     _add_gallery(commands)
+    _add_search(commands)
     _add_tokenizer(commands)
     _add_train(commands)
     return root
@@ -50,6 +53,22 @@ class Version(Action):
         parser.exit()
 
 
+def _add_calibrate(commands: Action) -> None:
+    command = commands.add_parser("calibrate", help="fit how sure a model is to captions that people wrote")
+    _add_data_options(command)
+    command.add_argument("--model", required=True, metavar="FOLDER", help="the model; its config.json is changed")
+    _add_decoding_options(command)
+    command.add_argument(
+        "--signals",
+        nargs="+",
+        default=("mean_logprob", "length"),
+        metavar="NAME",
+        help="what the confidence is made of; default: mean_logprob length",
+    )
+    command.add_argument("--dry-run", action="store_true", help="fit and print, but write nothing")
+    command.set_defaults(run=_calibrate)
+
+
 def _add_caption(commands: Action) -> None:
     command = commands.add_parser("caption", help="write a sentence about each photo")
     command.add_argument(
@@ -61,6 +80,15 @@ def _add_caption(commands: Action) -> None:
     _add_model_options(command)
     command.add_argument("--format", choices=("text", "json", "csv"), default="text", help="default: %(default)s")
     command.add_argument("--output", metavar="FILE", help="write the results there, not to standard output")
+    command.add_argument(
+        "--min-confidence",
+        type=_probability,
+        metavar="P",
+        help="hold back captions less sure than this, 0 to 1, and say so; that is no failure, the exit status stays 0",
+    )
+    command.add_argument(
+        "--explain", metavar="FOLDER", help="also write a picture a photo there: where each word looked"
+    )
     command.set_defaults(run=_caption)
 
 
@@ -79,18 +107,24 @@ def _add_demo(commands: Action) -> None:
 def _add_evaluate(commands: Action) -> None:
     kinds = commands.add_parser("evaluate", help="measure a model").add_subparsers(metavar="WHAT", required=True)
     command = kinds.add_parser("captions", help="CIDEr, BLEU and ROUGE-L of its captions, with 95%% intervals")
-    command.add_argument(
-        "--data", required=True, metavar="SOURCE", help="photos with captions: any source that a recipe may name"
-    )
-    command.add_argument("--split", metavar="NAME", help="the part to take, of a source that holds several")
-    command.add_argument("--images", metavar="DIR", help="folder of the photos, of a source that only lists them")
+    _add_data_options(command)
     _add_model_options(command)
-    command.add_argument("--limit", type=_positive, metavar="N", help="use the first N photos only")
     command.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
     command.add_argument(
         "--predictions", metavar="FILE", help="also write each photo's caption there, a JSON line each"
     )
     command.set_defaults(run=_evaluate_captions)
+    command = kinds.add_parser("confidence", help="whether it is as sure of its captions as it should be")
+    _add_data_options(command)
+    _add_model_options(command)
+    command.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
+    command.add_argument("--plots", metavar="DIR", help="also write the reliability diagram and the risk there")
+    command.set_defaults(run=_evaluate_confidence)
+    command = kinds.add_parser("retrieval", help="how well photos and sentences find each other, with 95%% intervals")
+    _add_data_options(command)
+    _add_model_options(command, beams=False)
+    command.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
+    command.set_defaults(run=_evaluate_retrieval)
 
 
 def _add_gallery(commands: Action) -> None:
@@ -99,6 +133,17 @@ def _add_gallery(commands: Action) -> None:
     command.add_argument("--readme", default="README.md", metavar="FILE", help="default: %(default)s")
     _add_model_options(command)
     command.set_defaults(run=_gallery)
+
+
+def _add_search(commands: Action) -> None:
+    command = commands.add_parser("search", help="find the photos that fit a few words")
+    command.add_argument("query", metavar="QUERY", help="a sentence or a few words")
+    command.add_argument("folder", nargs="?", default=".", metavar="FOLDER", help="default: the one you are in")
+    command.add_argument("--top", type=_positive, default=10, metavar="N", help="photos; default: %(default)s")
+    command.add_argument("--sheet", metavar="FILE", help="also write a contact sheet of them: .png, .jpg or .webp")
+    command.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
+    _add_model_options(command, beams=False)
+    command.set_defaults(run=_search)
 
 
 def _add_tokenizer(commands: Action) -> None:
@@ -119,9 +164,23 @@ def _add_train(commands: Action) -> None:
     command.set_defaults(run=_train)
 
 
-def _add_model_options(command: ArgumentParser, batch: bool = True) -> None:
+def _add_data_options(command: ArgumentParser) -> None:
+    command.add_argument(
+        "--data", required=True, metavar="SOURCE", help="photos with captions: any source that a recipe may name"
+    )
+    command.add_argument("--split", metavar="NAME", help="the part to take, of a source that holds several")
+    command.add_argument("--images", metavar="DIR", help="folder of the photos, of a source that only lists them")
+    command.add_argument("--limit", type=_positive, metavar="N", help="use the first N photos only")
+
+
+def _add_model_options(command: ArgumentParser, batch: bool = True, beams: bool = True) -> None:
     command.add_argument("--model", default="nano", help="nano, a folder, or a hub name; default: %(default)s")
-    command.add_argument("--beams", type=_positive, default=4, metavar="N", help="default: %(default)s")
+    _add_decoding_options(command, batch, beams)
+
+
+def _add_decoding_options(command: ArgumentParser, batch: bool = True, beams: bool = True) -> None:
+    if beams:
+        command.add_argument("--beams", type=_positive, default=4, metavar="N", help="default: %(default)s")
     if batch:
         command.add_argument(
             "--batch", type=_positive, default=16, metavar="N", help="photos at a time; default: %(default)s"
@@ -135,10 +194,24 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _probability(text: str) -> float:
+    with suppress(ValueError):
+        if 0 <= float(text) <= 1:
+            return float(text)
+    raise ArgumentTypeError(f"{text!r} is not a probability, a number from 0 to 1")
+
+
 def _port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) > 65535:
         raise ArgumentTypeError(f"{text!r} is not a port, a whole number from 0 to 65535")
     return int(text)
+
+
+def _calibrate(arguments: Namespace) -> int:
+    _quiet()
+    from mm_memgpt.commands.calibrate import run
+
+    return run(arguments)
 
 
 def _caption(arguments: Namespace) -> int:
@@ -162,9 +235,30 @@ def _evaluate_captions(arguments: Namespace) -> int:
     return run(arguments)
 
 
+def _evaluate_confidence(arguments: Namespace) -> int:
+    _quiet()
+    from mm_memgpt.commands.evaluate_confidence import run
+
+    return run(arguments)
+
+
+def _evaluate_retrieval(arguments: Namespace) -> int:
+    _quiet()
+    from mm_memgpt.commands.evaluate_retrieval import run
+
+    return run(arguments)
+
+
 def _gallery(arguments: Namespace) -> int:
     _quiet()
     from mm_memgpt.commands.gallery import run
+
+    return run(arguments)
+
+
+def _search(arguments: Namespace) -> int:
+    _quiet()
+    from mm_memgpt.commands.search import run
 
     return run(arguments)
 

@@ -101,6 +101,22 @@ class ImageConfig:
 
 
 @dataclass(kw_only=True)
+class TextConfig:
+    """How sentences become items: layers that read both ways, over the decoder's own embeddings."""
+
+    layers: int = 2
+    """How many there are."""
+    heads: int = 8
+    """Attention heads of each."""
+    dropout: float = 0.0
+    """Dropout on what each adds."""
+
+    def __post_init__(self) -> None:
+        require(self.layers >= 1, f"layers {self.layers} must be at least 1; try layers=2")
+        require(0 <= self.dropout < 1, f"dropout {self.dropout} must be at least 0 and below 1; try dropout=0.1")
+
+
+@dataclass(kw_only=True)
 class MemoryConfig:
     """Size of the bounded bank."""
 
@@ -158,6 +174,32 @@ class DecoderConfig:
         )
 
 
+SIGNALS = ("mean_logprob", "sum_logprob", "least_logprob", "length", "entropy", "evidence", "mean_evidence")
+"""What a caption's confidence can be made of; `mm_memgpt.models.confidence` says what each is."""
+
+
+@dataclass(kw_only=True)
+class ConfidenceConfig:
+    """How sure a caption is: the probability sigmoid(bias + weights · signals) that it is a good one, as
+    `mm-memgpt calibrate` fits it."""
+
+    signals: tuple[str, ...]
+    """Names among SIGNALS, none twice."""
+    weights: tuple[float, ...]
+    """One a signal."""
+    bias: float
+    """What is added to their weighted sum."""
+
+    def __post_init__(self) -> None:
+        self.signals, self.weights = tuple(self.signals), tuple(self.weights)
+        if unknown := [name for name in self.signals if name not in SIGNALS]:
+            raise ValueError(f"confidence signal {unknown[0]!r} is unknown; known: {', '.join(SIGNALS)}")
+        require(
+            len(self.signals) == len(self.weights) == len(set(self.signals)),
+            f"confidence has {len(self.weights)} weights for {len(set(self.signals))} signals; give one a signal",
+        )
+
+
 TRANSFORMERS_KEYS = {
     "transformers_version",
     "name_or_path",
@@ -174,13 +216,21 @@ TRANSFORMERS_KEYS = {
 }
 """Keys of a config.json that transformers itself reads or writes, beside the fields of its base class."""
 
-PARTS = {"image": ImageConfig, "memory": MemoryConfig, "fusion": FusionConfig, "decoder": DecoderConfig}
+PARTS = {
+    "image": ImageConfig,
+    "text": TextConfig,
+    "memory": MemoryConfig,
+    "fusion": FusionConfig,
+    "decoder": DecoderConfig,
+    "confidence": ConfidenceConfig,
+}
 
 
 class MMMemGPTConfig(PreTrainedConfig):
     """The whole model: the width and key width everything shares, and one dataclass a part.
 
-    Parts may be given as dataclasses or as dicts (as config.json holds them).
+    Parts may be given as dataclasses or as dicts (as config.json holds them). Without `text` the model reads no
+    sentences into its memory and cannot search by words; without `confidence` it has not been calibrated.
 
     Raises:
         ValueError: a key that neither this model nor transformers knows, or sizes that do not fit together.
@@ -193,9 +243,11 @@ class MMMemGPTConfig(PreTrainedConfig):
         width: int = 256,
         key_width: int = 128,
         image: ImageConfig | dict[str, Any] | None = None,
+        text: TextConfig | dict[str, Any] | None = None,
         memory: MemoryConfig | dict[str, Any] | None = None,
         fusion: FusionConfig | dict[str, Any] | None = None,
         decoder: DecoderConfig | dict[str, Any] | None = None,
+        confidence: ConfidenceConfig | dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         known = {f.name for f in fields(PreTrainedConfig)} | TRANSFORMERS_KEYS
@@ -207,9 +259,12 @@ class MMMemGPTConfig(PreTrainedConfig):
         for name, given in {"image": image, "memory": memory, "fusion": fusion, "decoder": decoder}.items():
             values = {} if given is None else given
             setattr(self, name, given if is_dataclass(given) else build(PARTS[name], values, name))
+        for name, given in {"text": text, "confidence": confidence}.items():
+            setattr(self, name, build(PARTS[name], given, name) if isinstance(given, dict) else given)
         language_model = self.decoder.language_model()
         for part, heads, size in (
             ("image", self.image.heads, width),
+            ("text", 1 if self.text is None else self.text.heads, width),
             ("fusion", self.fusion.heads, width),
             ("decoder", self.decoder.heads, language_model.hidden_size),
         ):
@@ -242,8 +297,8 @@ class MMMemGPTConfig(PreTrainedConfig):
     def to_dict(self) -> dict[str, Any]:
         """As config.json holds it: parts as plain dicts."""
         values = super().to_dict()
-        values.update({name: asdict(getattr(self, name)) for name in PARTS})
-        return values
+        parts = {name: getattr(self, name) for name in PARTS}
+        return values | {name: None if part is None else asdict(part) for name, part in parts.items()}
 
 
 AutoConfig.register(MMMemGPTConfig.model_type, MMMemGPTConfig)

@@ -9,7 +9,9 @@ d width   k key width
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import islice
 from os import PathLike, fspath
 from typing import Any
@@ -18,20 +20,32 @@ import numpy as np
 import torch
 from PIL.Image import Image
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
-from mm_memgpt.config import DecoderConfig, ImageConfig
+from mm_memgpt.config import SIGNALS, DecoderConfig, ImageConfig
 from mm_memgpt.datasets.photo import as_photo
+from mm_memgpt.explain.attention import attention
+from mm_memgpt.explain.evidence import GRID, Evidence, occlusion
+from mm_memgpt.explain.written import owners, written
 from mm_memgpt.fusion.fuser import Fused
 from mm_memgpt.memory.bank import MemoryBank
 from mm_memgpt.memory.sources import Sources
 from mm_memgpt.models.assembly import put_together
+from mm_memgpt.models.confidence import SIGNAL, Judged, probability, read_back
 from mm_memgpt.models.loading import find, read_model
 from mm_memgpt.models.mm_memgpt import MMMemGPTForConditionalGeneration
 from mm_memgpt.models.processor import MMMemGPTProcessor
-from mm_memgpt.types import Caption, Features, InputError, MemoryState, Word
+from mm_memgpt.types import Caption, Features, InputError, Match, MemoryState, Word
+from mm_memgpt.words import sentence
 
 Photo = str | PathLike | Image | np.ndarray
 """One photo: a path, a PIL image, or an array as `as_photo` takes it."""
+
+LONGEST_QUERY = 256
+"""Tokens of a sentence that its key is made of, at most."""
+
+EXPLANATIONS = {"occlusion": occlusion, "attention": attention}
+"""How to find where a word looked: what hiding a part costs it, or, to compare, where its attention lay."""
 
 
 def load(name: str | PathLike = "nano", device: str | None = None) -> "Pipeline":
@@ -120,19 +134,30 @@ class Pipeline:
         Raises:
             InputError: `beams` or `batch` below 1.
         """
-        if beams < 1 or batch < 1:
-            raise InputError(f"beams {beams} and batch {batch} must both be at least 1; try beams=4, batch=16")
-        return self._caption_each(iter(photos), beams, batch)
+        _check_counts(beams, batch)
+        return self._each(iter(photos), batch, partial(self._write, beams=beams))
 
-    def _caption_each(
-        self, photos: Iterator[Photo | InputError], beams: int, batch: int
-    ) -> Iterator[tuple[Photo | InputError, Caption | InputError]]:
+    def judge_each(
+        self, photos: Iterable[Photo | InputError], beams: int = 4, batch: int = 16
+    ) -> Iterator[tuple[Photo | InputError, Judged | InputError]]:
+        """As `caption_each`, but each caption with all the signals that its confidence can be made of.
+
+        Raises:
+            InputError: `beams` or `batch` below 1.
+        """
+        _check_counts(beams, batch)
+        return self._each(iter(photos), batch, partial(self._judge_photos, beams=beams))
+
+    def _each(
+        self, photos: Iterator[Photo | InputError], batch: int, perceive: Callable[[Tensor], Iterable[Any]]
+    ) -> Iterator[tuple[Photo | InputError, Any]]:
+        """Each photo with what `perceive` says of its pixels, or with why it cannot be used."""
         while group := list(islice(photos, batch)):
             opened = [self._pixels(photo) for photo in group]
             pixels = [result for result in opened if isinstance(result, Tensor)]
-            written = iter(self._write(torch.cat(pixels), beams) if pixels else [])
+            said = iter(perceive(torch.cat(pixels)) if pixels else [])
             for photo, result in zip(group, opened, strict=True):
-                yield photo, next(written) if isinstance(result, Tensor) else result
+                yield photo, next(said) if isinstance(result, Tensor) else result
 
     def _pixels(self, photo: Photo | InputError) -> Tensor | InputError:
         if isinstance(photo, InputError):
@@ -146,6 +171,95 @@ class Pipeline:
         with torch.inference_mode():
             state = self.model.perceive(pixel_values.to(self.device, self.model.dtype))
         return self.decode_each(self.fuse(state), beams=beams)
+
+    def _judge_photos(self, pixel_values: Tensor, beams: int) -> list[Judged]:
+        with torch.inference_mode():
+            state = self.model.perceive(pixel_values.to(self.device, self.model.dtype))
+        return self._judge(self.fuse(state), "", beams, SIGNALS)
+
+    def keys_each(
+        self, photos: Iterable[Photo | InputError], batch: int = 16
+    ) -> Iterator[tuple[Photo | InputError, Tensor | InputError]]:
+        """Each photo with its retrieval key (k,), or with why it has none, in the order given; as `caption_each`.
+
+        Raises:
+            InputError: `batch` below 1.
+        """
+        if batch < 1:
+            raise InputError(f"batch {batch} must be at least 1; try batch=16")
+        return self._each(iter(photos), batch, self._photo_keys)
+
+    @torch.inference_mode()
+    def _photo_keys(self, pixel_values: Tensor) -> Tensor:
+        return self.model.image_encoder(pixel_values.to(self.device, self.model.dtype)).key.squeeze(1).cpu()
+
+    @torch.inference_mode()
+    def text_keys(self, sentences: Sequence[str]) -> Tensor:
+        """Retrieval keys of n sentences (n, k), unit length; a photo's key has a high cosine with what describes it.
+
+        Raises:
+            InputError: no sentence, one without a token, or a model that reads no text.
+        """
+        if self.model.text_encoder is None:
+            raise InputError("this model has no text encoder, so it cannot search; take one that has, such as nano")
+        if not sentences or not all(map(str.strip, sentences)):
+            raise InputError("nothing to search for; give a sentence or a few words")
+        tokenizer = self.processor.tokenizer
+        begin, end = self.model.begin(1).item(), tokenizer.eos_token_id
+        rows = tokenizer([sentence(text) for text in sentences], add_special_tokens=False)["input_ids"]
+        rows = [torch.tensor([begin, *ids[:LONGEST_QUERY], end]) for ids in rows]
+        text = pad_sequence(rows, batch_first=True, padding_value=tokenizer.pad_token_id)
+        mask = pad_sequence([torch.ones_like(ids) for ids in rows], batch_first=True)
+        return self.model.read_text(text.to(self.device), mask.to(self.device)).key.squeeze(1).cpu()
+
+    def search(self, query: str, photos: Iterable[Photo], top: int = 10, batch: int = 16) -> list[Match]:
+        """The photos that a sentence describes best, the best first, at most `top` of them.
+
+        Args:
+            query: a sentence or a few words.
+            photos: as `caption` takes them.
+            top: how many to return.
+            batch: photos encoded at a time.
+
+        Raises:
+            InputError: the first photo that cannot be used (`keys_each` and `rank` go on after it), an empty query, or
+                a model that reads no text.
+        """
+        wanted = self.text_keys([query])[0]
+        found = []
+        for photo, key in self.keys_each(photos, batch):
+            if isinstance(key, InputError):
+                raise key
+            found.append((photo, key))
+        return rank(wanted, found, top)
+
+    def explain(
+        self, photo: Photo, caption: Caption | str | None = None, beams: int = 4, method: str = "occlusion"
+    ) -> Evidence:
+        """Where on a photo each word of a sentence rests.
+
+        Args:
+            photo: as `caption` takes it.
+            caption: what is to be explained, the model's or your own; what it writes of the photo where None.
+            beams: of that caption.
+            method: occlusion, the drop in a word's log-probability where parts of the photo are hidden (about a second on
+                one CPU core); attention, the decoder's weights on the photo's own grid.
+
+        Returns:
+            The w words, and evidence (w, h, c) over the photo's cells.
+
+        Raises:
+            InputError: a photo that cannot be used, a caption that is too long, or an unknown method.
+        """
+        if method not in EXPLANATIONS:
+            raise InputError(f"method {method!r} is unknown; known: {', '.join(EXPLANATIONS)}")
+        photo = as_photo(photo)
+        caption = self.caption(photo, beams) if caption is None else caption
+        text = written(self.model, self.processor, str(caption))
+        if not text.words:  # a model may have nothing to say
+            return Evidence((), torch.zeros(0, GRID, GRID))
+        pixels = self.processor(images=[photo], return_tensors="pt")["pixel_values"]
+        return Evidence(text.words, EXPLANATIONS[method](self.model, pixels, text))
 
     @property
     def bank(self) -> MemoryBank:
@@ -211,9 +325,15 @@ class Pipeline:
         captions = self.decode_each(fused, prompt, beams, **options)
         return captions[0] if len(captions) == 1 else captions
 
-    @torch.inference_mode()
     def decode_each(self, fused: Fused, prompt: str = "", beams: int = 4, **options: Any) -> list[Caption]:
         """As `decode`, but always a list of b sentences, one a memory."""
+        calibrated = self.model.config.confidence
+        wanted = () if calibrated is None else calibrated.signals
+        return [judged.caption for judged in self._judge(fused, prompt, beams, wanted, **options)]
+
+    @torch.inference_mode()
+    def _judge(self, fused: Fused, prompt: str, beams: int, wanted: Sequence[str], **options: Any) -> list[Judged]:
+        """A sentence a memory, with the wanted signals, among which are those of a calibrated confidence."""
         if beams < 1:
             raise InputError(f"beams {beams} must be at least 1; try beams=4")
         memory, mask = self.model.readable(fused)
@@ -221,12 +341,21 @@ class Pipeline:
         text = {"decoder_input_ids" if self.model.writes_from_a_source else "input_ids": begun}
         how = {"num_beams": beams, "do_sample": False, **options}
         sequences = self.model.generate(memory=memory, memory_mask=mask, **text, **how)  # (b, t)
-        logits = self.model.teacher_forced(sequences, memory, mask)
-        chosen = logits.float().log_softmax(-1).gather(-1, sequences[:, 1:, None]).squeeze(-1)  # (b, t - 1)
+        given, end = begun.shape[1] - 1, self.processor.tokenizer.eos_token_id
+        chosen, written = read_back(self.model, sequences, memory, mask, given, end, wanted)  # (b, t - 1)
+        signals = {name: SIGNAL[name](written).tolist() for name in wanted}
         return [
-            self._sentence(tokens, logprobs, begun.shape[1] - 1)
-            for tokens, logprobs in zip(sequences[:, 1:].tolist(), chosen.tolist(), strict=True)
+            self._judged(
+                self._sentence(tokens, logprobs, given), {name: values[row] for name, values in signals.items()}
+            )
+            for row, (tokens, logprobs) in enumerate(zip(sequences[:, 1:].tolist(), chosen.tolist(), strict=True))
         ]
+
+    def _judged(self, caption: Caption, signals: dict[str, float]) -> Judged:
+        """The caption as sure as its signals make it, where the model is calibrated."""
+        calibrated = self.model.config.confidence
+        sure = caption.confidence if calibrated is None else probability(calibrated, signals)
+        return Judged(replace(caption, confidence=sure), signals)
 
     def _begin(self, prompt: str) -> Tensor:
         """The prompt's tokens (1, t), behind the one that every text begins with."""
@@ -252,26 +381,28 @@ class Pipeline:
         )
 
 
+def rank(query: Tensor, found: Sequence[tuple[Any, Tensor]], top: int = 10) -> list[Match]:
+    """The `top` things whose keys (k,) have the highest cosine with the query's (k,), the best first; ties in order."""
+    scored = [Match(what, float(query @ key)) for what, key in found]
+    return sorted(scored, key=lambda match: -match.score)[:top]
+
+
+def _check_counts(beams: int, batch: int) -> None:
+    if beams < 1 or batch < 1:
+        raise InputError(f"beams {beams} and batch {batch} must both be at least 1; try beams=4, batch=16")
+
+
 def _name(photo: Photo, place: int) -> str:
     return fspath(photo) if isinstance(photo, (str, PathLike)) else f"photo {place}"
 
 
 def _words(tokenizer: Any, tokens: list[int], logprobs: list[float]) -> list[Word]:
-    """The whitespace-separated words of the sentence, each with the sum over the tokens that begin in it.
-
-    A token belongs to the word that its first letter extends; spaces belong to the word that follows them.
-    """
-    prefixes = [
-        tokenizer.decode(tokens[:i], skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        for i in range(len(tokens) + 1)
-    ]
-    words = prefixes[-1].split()
+    """The whitespace-separated words of the sentence, each with the sum over the tokens that `owners` gives it."""
+    words, owner = owners(tokenizer, tokens)
     sums = [0.0] * len(words)
-    for before, after, logprob in zip(prefixes, prefixes[1:], logprobs, strict=False):
-        begins = before[-1:].isspace() or after[len(before) :][:1].isspace()
-        index = len(before.split()) - (0 if begins else 1)
+    for place, logprob in zip(owner, logprobs, strict=True):
         if words:
-            sums[min(max(index, 0), len(words) - 1)] += logprob
+            sums[place] += logprob
     return [Word(*pair) for pair in zip(words, sums, strict=True)]
 
 

@@ -1,6 +1,6 @@
 """Shapes with a name: each preset is a function that returns a config, and nothing else knows the names."""
 
-from mm_memgpt.config import DecoderConfig, FusionConfig, ImageConfig, MemoryConfig, MMMemGPTConfig
+from mm_memgpt.config import DecoderConfig, FusionConfig, ImageConfig, MemoryConfig, MMMemGPTConfig, TextConfig
 
 
 def tiny(vocab_size: int = 300) -> MMMemGPTConfig:
@@ -9,6 +9,7 @@ def tiny(vocab_size: int = 300) -> MMMemGPTConfig:
         width=32,
         key_width=12,
         image=ImageConfig(trunk="test_resnet", size=64, grid=2, heads=4),
+        text=TextConfig(layers=1, heads=4),
         memory=MemoryConfig(slots=6, ring=2),
         fusion=FusionConfig(heads=4),
         decoder=DecoderConfig(
@@ -18,11 +19,12 @@ def tiny(vocab_size: int = 300) -> MMMemGPTConfig:
 
 
 def nano(vocab_size: int = 8192) -> MMMemGPTConfig:
-    """The model in the package: 9.5 million parameters, a photo as 5 x 5 tokens."""
+    """The model in the package: 11.3 million parameters, a photo as 5 x 5 tokens."""
     return MMMemGPTConfig(
         width=256,
         key_width=128,
         image=ImageConfig(trunk="mobilenetv4_conv_small", size=160, grid=5),
+        text=TextConfig(layers=2, heads=8, dropout=0.1),
         memory=MemoryConfig(slots=64, ring=8),
         decoder=DecoderConfig(
             gate=1.0,

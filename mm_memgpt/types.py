@@ -7,7 +7,7 @@ b batch   n items   p tokens per item   s slots   d width   k key width
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from PIL.Image import Image
 from torch import Tensor
@@ -87,6 +87,13 @@ class Word(NamedTuple):
 
     word: str
     logprob: float
+
+
+class Match(NamedTuple):
+    """Something that was found, and how well it fits: the cosine of its key and the query's, -1 to 1."""
+
+    photo: Any
+    score: float
 
 
 @dataclass(frozen=True, kw_only=True)

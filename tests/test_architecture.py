@@ -17,13 +17,13 @@ PHOTOS = {"mm_memgpt.photos": ROOT / "demos" / "photos"}
 """What is packaged beside code."""
 
 FLOORS = (
-    {"types", "config", "presets"},
+    {"types", "config", "presets", "words"},
     {"layers", "datasets"},
     {"memory", "encoders"},
     {"fusion"},
     {"models"},
     {"objectives", "knowledge"},
-    {"training", "evaluation"},
+    {"training", "evaluation", "explain"},
     {"pipeline"},
     {"serve"},
     {"commands"},

@@ -6,15 +6,20 @@ model is loaded only when something named is there.
 
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import tee
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
 from mm_memgpt.commands.errors import error_line
 from mm_memgpt.commands.inputs import STANDARD_INPUT, Entry, expand
-from mm_memgpt.commands.output import results
+from mm_memgpt.commands.output import Abstained, Result, results
 from mm_memgpt.types import Caption, InputError
+
+if TYPE_CHECKING:
+    from mm_memgpt.pipeline import Pipeline
 
 
 def run(arguments: Namespace) -> int:
@@ -26,28 +31,68 @@ def run(arguments: Namespace) -> int:
     else:  # a list being piped in may be endless; all else can be counted first
         entries = list(entries)
         total = len(entries)
-    captions = caption_entries(entries, arguments)  # before the output is opened: a bad model must not empty a file
+    model = model_for(entries, arguments)  # before the output is opened: a bad model must not empty a file
+    explain = None if arguments.explain is None else strips(model, arguments.explain)
+    captions = caption_entries(entries, model, arguments)
     failed = 0
     with results(arguments.format, arguments.output) as write, progress(total, arguments.output) as bar:
         for path, result in captions:
+            result = held_back(path, result, arguments.min_confidence)
             write(path, result)
-            if isinstance(result, InputError):
+            if isinstance(result, Abstained) and arguments.format == "text":
+                bar.write(" ".join(result.reason.split()), file=sys.stderr)
+            problem = explain(path, result) if explain is not None and isinstance(result, Caption) else result
+            if isinstance(problem, InputError):
                 failed += 1
-                bar.write(error_line(result), file=sys.stderr)
+                bar.write(error_line(problem), file=sys.stderr)
             bar.update()
     return 1 if failed else 0
 
 
-def caption_entries(entries: Iterable[Entry], arguments: Namespace) -> Iterator[tuple[str, Caption | InputError]]:
-    """Each entry's path with its caption or its error; loads the model, where any entry can be captioned."""
+def model_for(entries: Iterable[Entry], arguments: Namespace) -> "Pipeline | None":
+    """The model, where any entry can be captioned."""
     if isinstance(entries, list) and all(entry.error for entry in entries):
-        return ((entry.path, entry.error) for entry in entries)
+        return None
     from mm_memgpt.pipeline import load
 
     model = load(arguments.model, arguments.device)
+    if arguments.min_confidence is not None and model.model.config.confidence is None:
+        print(f"{arguments.model}: not calibrated, so --min-confidence is no probability here", file=sys.stderr)
+    return model
+
+
+def strips(model: "Pipeline | None", folder: str) -> Callable[[str, Caption], InputError | None]:
+    """What writes a photo's strip into the folder, which is made where missing, and says what went wrong.
+
+    Raises:
+        InputError: the folder cannot be made.
+    """
+    from mm_memgpt.commands.strips import make_folder, write_strip
+
+    return partial(write_strip, model, make_folder(folder))
+
+
+def caption_entries(
+    entries: Iterable[Entry], model: "Pipeline | None", arguments: Namespace
+) -> Iterator[tuple[str, Caption | InputError]]:
+    """Each entry's path with its caption or its error; without a model, every entry has one."""
+    if model is None:
+        return ((entry.path, entry.error) for entry in entries)
     shown, opened = tee(entries)
     captions = model.caption_each((entry.error or entry.path for entry in opened), arguments.beams, arguments.batch)
     return ((entry.path, result) for entry, (_, result) in zip(shown, captions, strict=True))
+
+
+def held_back(path: str, result: Caption | InputError, least: float | None) -> Result:
+    """The result, or why its caption is not shown where its confidence is below `least`."""
+    if least is None or isinstance(result, InputError) or result.confidence >= least:
+        return result
+    for digits in (2, 3, 6):
+        sure, wanted = f"{result.confidence:.{digits}f}", f"{least:.{digits}f}"
+        if sure != wanted:
+            break
+    reason = f"{path}: not sure enough ({sure} below {wanted}); lower --min-confidence to see its caption"
+    return Abstained(reason, result.confidence)
 
 
 def progress(total: int | None, output: str | None) -> tqdm:

@@ -9,18 +9,23 @@ import os
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields
+from functools import partial
 from itertools import islice, tee
+from typing import Any
 
 from tqdm import tqdm
 
 from mm_memgpt.commands.errors import error_line
-from mm_memgpt.datasets.base import read, samples
+from mm_memgpt.datasets.base import Reader, read, samples
 from mm_memgpt.evaluation.bootstrap import Score
 from mm_memgpt.evaluation.captions import CaptionScores, score_captions, scorers, tokens
-from mm_memgpt.pipeline import Pipeline, load
-from mm_memgpt.types import Caption, InputError, Sample
+from mm_memgpt.pipeline import load
+from mm_memgpt.types import InputError, Sample
+
+Write = Callable[[Iterator[Any]], Iterator[tuple[Any, Any]]]
+"""Photos and errors in, each with what was written about it, or an InputError, out."""
 
 TITLES = {
     "cider": "CIDEr",
@@ -39,24 +44,45 @@ def run(arguments: Namespace) -> int:
     reader = read(arguments.data, split=arguments.split, images=arguments.images)
     total = min(len(reader), arguments.limit or len(reader))
     model = load(arguments.model, arguments.device)
+    write = partial(model.caption_each, beams=arguments.beams, batch=arguments.batch)
     started, captions, references, skipped = time.monotonic(), [], [], []
     with open(os.devnull if arguments.predictions is None else arguments.predictions, "w", encoding="utf-8") as kept:
-        watched = {"total": total, "unit": "photo", "disable": not sys.stderr.isatty()}
-        for sample, caption in tqdm(written(model, islice(samples(reader), total), arguments), **watched):
-            if isinstance(caption, InputError):
-                skipped.append(caption)
-                continue
+        for sample, caption in usable(reader, total, write, skipped):
             captions.append(caption.text)
             references.append(list(sample.captions))
             row = {"path": sample.source, "caption": caption.text, "confidence": round(caption.confidence, 6)}
             print(json.dumps(row | {"references": sample.captions}, ensure_ascii=False), file=kept, flush=True)
-    for error in skipped:
-        print(error_line(error), file=sys.stderr)
-    if not captions:
-        raise InputError(f"{arguments.data}: no photo with captions in it; give a file of photos with their captions")
+    name_skipped(skipped, total, arguments.data)
     seconds = round(time.monotonic() - started, 1)
     scores = score_captions(captions, references)
     print(json.dumps(as_json(scores, seconds)) if arguments.format == "json" else as_table(scores, seconds))
+    return status(skipped, total)
+
+
+def usable(reader: Reader, total: int, write: Write, skipped: list[InputError]) -> Iterator[tuple[Sample, Any]]:
+    """The first `total` samples with what was written about each; those that cannot be used go into `skipped`."""
+    watched = {"total": total, "unit": "photo", "disable": not sys.stderr.isatty()}
+    for sample, result in tqdm(written(write, islice(samples(reader), total)), **watched):
+        if isinstance(result, InputError):
+            skipped.append(result)
+        else:
+            yield sample, result
+
+
+def name_skipped(skipped: list[InputError], total: int, source: str) -> None:
+    """A line on standard error for each sample that could not be used.
+
+    Raises:
+        InputError: none of the `total` could.
+    """
+    for error in skipped:
+        print(error_line(error), file=sys.stderr)
+    if len(skipped) == total:
+        raise InputError(f"{source}: no photo with captions in it; give a file of photos with their captions")
+
+
+def status(skipped: list[InputError], total: int) -> int:
+    """The exit status: 1 where samples were skipped, which is said once more under the figures."""
     if skipped:
         print(f"skipped {len(skipped)} of {total} samples; the figures are of the others", file=sys.stderr)
     return 1 if skipped else 0
@@ -70,15 +96,13 @@ def checked(sample: Sample | InputError) -> Sample | InputError:
     return InputError(f"{sample.source}: no {missing}; give a file of photos with their captions")
 
 
-def written(
-    model: Pipeline, entries: Iterator[Sample | InputError], arguments: Namespace
-) -> Iterator[tuple[Sample | InputError, Caption | InputError]]:
-    """Each sample with the model's caption of its photo, or with what is wrong with it."""
+def written(write: Write, entries: Iterator[Sample | InputError]) -> Iterator[tuple[Sample | InputError, Any]]:
+    """Each sample with what is written about its photo, or with what is wrong with it."""
     kept, opened = tee(map(checked, entries))
     photos = (sample if isinstance(sample, InputError) else sample.image for sample in opened)
-    for sample, (_, caption) in zip(kept, model.caption_each(photos, arguments.beams, arguments.batch), strict=True):
-        unusable = isinstance(caption, InputError) and not isinstance(sample, InputError)
-        yield sample, InputError(f"{sample.source}: {caption}") if unusable else caption
+    for sample, (_, result) in zip(kept, write(photos), strict=True):
+        unusable = isinstance(result, InputError) and not isinstance(sample, InputError)
+        yield sample, InputError(f"{sample.source}: {result}") if unusable else result
 
 
 def as_json(scores: CaptionScores, seconds: float) -> dict:

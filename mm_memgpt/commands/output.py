@@ -9,18 +9,30 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from mm_memgpt.types import Caption, InputError
 
-Write = Callable[[str, Caption | InputError], None]
+
+class Abstained(NamedTuple):
+    """A caption that is held back, because the model is not sure enough of it."""
+
+    reason: str
+    """One line, which begins with the path."""
+    confidence: float
+
+
+Result = Caption | Abstained | InputError
+"""What comes of one path."""
+
+Write = Callable[[str, Result], None]
 """Writes the result of one path."""
 
 
 def text_rows(stream: TextIO) -> Write:
-    """`path: caption` a line; failures are on standard error alone."""
+    """`path: caption` a line; failures, and captions held back, are on standard error alone."""
 
-    def write(path: str, result: Caption | InputError) -> None:
+    def write(path: str, result: Result) -> None:
         if isinstance(result, Caption):
             print(f"{path}: {result.text}", file=stream)
 
@@ -28,13 +40,16 @@ def text_rows(stream: TextIO) -> Write:
 
 
 def json_rows(stream: TextIO) -> Write:
-    """An object a line: `{path, caption, confidence, words: [{word, logprob}]}` or `{path, error}`."""
+    """An object a line: `{path, caption, confidence, words: [{word, logprob}]}`, `{path, abstained, confidence}` or
+    `{path, error}`."""
 
-    def write(path: str, result: Caption | InputError) -> None:
+    def write(path: str, result: Result) -> None:
         row: dict[str, Any] = {"path": path}
         if isinstance(result, Caption):
             words = [{"word": word.word, "logprob": round(word.logprob, 6)} for word in result.words]
             row |= {"caption": result.text, "confidence": round(result.confidence, 6), "words": words}
+        elif isinstance(result, Abstained):
+            row |= {"abstained": result.reason, "confidence": round(result.confidence, 6)}
         else:
             row["error"] = str(result)
         print(json.dumps(row, ensure_ascii=False), file=stream)
@@ -43,15 +58,17 @@ def json_rows(stream: TextIO) -> Write:
 
 
 def csv_rows(stream: TextIO) -> Write:
-    """Columns path, caption, confidence and error, with a header."""
+    """Columns path, caption, confidence, error and abstained, with a header."""
     rows = csv.writer(stream, lineterminator="\n")
-    rows.writerow(["path", "caption", "confidence", "error"])
+    rows.writerow(["path", "caption", "confidence", "error", "abstained"])
 
-    def write(path: str, result: Caption | InputError) -> None:
+    def write(path: str, result: Result) -> None:
         if isinstance(result, Caption):
-            rows.writerow([path, result.text, round(result.confidence, 6), ""])
+            rows.writerow([path, result.text, round(result.confidence, 6), "", ""])
+        elif isinstance(result, Abstained):
+            rows.writerow([path, "", round(result.confidence, 6), "", result.reason])
         else:
-            rows.writerow([path, "", "", str(result)])
+            rows.writerow([path, "", "", str(result), ""])
 
     return write
 

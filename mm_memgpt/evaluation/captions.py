@@ -7,17 +7,15 @@ which come from all the references.
 r resamples   n photos   s statistics   m metrics
 """
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
 
 from mm_memgpt.evaluation.bootstrap import Score, bootstrap
+from mm_memgpt.words import words as tokens
 
 ORDERS = 4
 """BLEU counts runs of one to four tokens."""
-
-_TOKEN = re.compile(r"(?:[^\W_]|')+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +38,6 @@ class CaptionScores:
     """Tokens a caption."""
 
 
-def tokens(sentence: str) -> list[str]:
-    """The lower-cased runs of letters, digits and apostrophes; a typographic apostrophe counts as a plain one."""
-    return _TOKEN.findall(sentence.lower().replace("\u2019", "'"))
-
-
 def score_captions(
     captions: list[str], references: list[list[str]], resamples: int = 1000, seed: int = 0
 ) -> CaptionScores:
@@ -60,7 +53,7 @@ def score_captions(
         raise ValueError(f"{len(captions)} captions and {len(references)} lists of references: give one list a caption")
     cut = [tokens(caption) for caption in captions]
     joined = [" ".join(caption) for caption in cut]
-    expected = [[" ".join(words) for words in map(tokens, sentences) if words] for sentences in references]
+    expected = [[" ".join(cut) for cut in map(tokens, sentences) if cut] for sentences in references]
     if [] in expected:
         raise ValueError(f"photo {expected.index([])} has no reference caption with a word in it; leave it out")
     cider, bleu_1, bleu_2, bleu_3, bleu_4, rouge_l = bootstrap(_statistics(joined, expected), _metrics, resamples, seed)

@@ -69,6 +69,7 @@ def put_together(
         width=shape.width,
         key_width=shape.key_width,
         image=resolve(image),
+        text=shape.text,
         memory=shape.memory,
         fusion=shape.fusion,
         decoder=_begun_by(tokens, shape.decoder) if named is None else named,

@@ -16,11 +16,12 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from mm_memgpt.config import MMMemGPTConfig
 from mm_memgpt.encoders.image import ImageEncoder
+from mm_memgpt.encoders.text import TextEncoder
 from mm_memgpt.fusion.fuser import Fused, MultimodalFuser
 from mm_memgpt.memory.bank import MemoryBank
 from mm_memgpt.models.decoder import build_decoder
 from mm_memgpt.models.seam import project_memory
-from mm_memgpt.types import MemoryState
+from mm_memgpt.types import Features, MemoryState
 
 PROJECTED_AXES = 6
 """Axes of a projected memory (b, layers, 2, heads, 1+m, head width); memory tokens (b, m, d) have three."""
@@ -73,6 +74,12 @@ class MMMemGPTForConditionalGeneration(PreTrainedModel, GenerationMixin):
         self.decoder = build_decoder(config.decoder, config.width)
         if attention not in (None, "sdpa"):
             self.decoder.set_attn_implementation(attention)
+        embedding_width = self.decoder.get_input_embeddings().embedding_dim
+        self.text_encoder = (
+            None
+            if config.text is None
+            else TextEncoder(config.text, embedding_width, config.width, config.key_width, config.tokens_per_item)
+        )
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -103,6 +110,31 @@ class MMMemGPTForConditionalGeneration(PreTrainedModel, GenerationMixin):
         if state is None:
             state = self.bank.empty(len(features.tokens), device=features.tokens.device)
         return self.bank.write(state, features)
+
+    def read_text(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        source: Tensor | None = None,
+        time: Tensor | None = None,
+    ) -> Features:
+        """Sentences as items, to be written into a memory, or to be compared with photos by their keys.
+
+        Args:
+            input_ids: (b, t) one sentence a row, or (b, n, t) n sentences a row, as token numbers.
+            attention_mask: of the same shape, 1 where a token is real; all are where None.
+            source: (b, n) source numbers, as in `TextEncoder.forward`.
+            time: (b, n, 2) seconds, likewise.
+
+        Raises:
+            ValueError: the model has no text encoder.
+        """
+        if self.text_encoder is None:
+            raise ValueError("this model has no text encoder; train one with text in its config, as nano has")
+        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        if input_ids.ndim == 2:
+            input_ids, mask = input_ids.unsqueeze(1), mask.unsqueeze(1)
+        return self.text_encoder(self.get_input_embeddings()(input_ids), mask.bool(), source, time)
 
     def read(self, state: MemoryState) -> tuple[Tensor, Tensor]:
         """What the decoder reads of a memory: the readout, then the fused tokens (b, 1+m, d), and the mask (b, 1+m)."""

@@ -43,6 +43,9 @@ CSS = """
 .mm-confidence strong { display: block; font-size: 1.0625rem; }
 .mm-problem { color: var(--mm-alarm); font-size: 1.0625rem; margin: 0; overflow-wrap: anywhere; }
 .mm-hint { font-size: 1.0625rem; margin: 0; }
+.mm-where { display: flex; flex-wrap: wrap; gap: .75rem; }
+.mm-where figure { margin: 0; text-align: center; }
+.mm-where img { border-radius: .35rem; max-width: 100%; }
 #examples .grid-container { grid-template-columns: repeat(auto-fill, minmax(min(7.5rem, 28%), 1fr)); }
 #examples .grid-wrap { min-height: 0; max-height: none; }
 #examples .caption-label { font-size: .75rem; padding: .1rem .4rem; left: .25rem; right: auto; bottom: .25rem; }

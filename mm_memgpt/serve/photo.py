@@ -17,6 +17,7 @@ from PIL.Image import Image
 from mm_memgpt.datasets.photo import as_photo
 from mm_memgpt.pipeline import Pipeline
 from mm_memgpt.serve.options import MODEL, Options
+from mm_memgpt.serve.where import where
 from mm_memgpt.serve.words import hint, problem, sentence
 from mm_memgpt.types import InputError
 
@@ -26,7 +27,9 @@ PREVIEW = 1024
 THUMBNAIL = 256
 """Longest side of an example's."""
 
-_GONE = "(photo, result) => photo === null && result.includes('mm-sentence') ? FIRST : result"
+_GONE = (
+    "(photo, result, where) => photo === null ? [result.includes('mm-sentence') ? FIRST : result, ''] : [result, where]"
+)
 
 
 def add(model: Pipeline, options: Options) -> None:
@@ -42,26 +45,34 @@ def add(model: Pipeline, options: Options) -> None:
             buttons=["fullscreen"],
         )
         result = gradio.HTML(first, elem_id="result", min_width=320, padding=True, container=True)
+    button = gradio.Button("Where did each word look?", elem_id="look")
+    looked = gradio.HTML("", elem_id="where", padding=True)
+    seen = gradio.State()
     examples = _gallery(options.examples)
 
-    def given(upload: dict[str, Any]) -> tuple[Image | None, str]:
-        return describe(model, upload["path"], upload["orig_name"] or "photo", options.beams)
+    def given(upload: dict[str, Any]) -> tuple[Image | None, str, str, str]:
+        return *describe(model, upload["path"], upload["orig_name"] or "photo", options.beams), upload["path"], ""
 
-    def picked(event: gradio.SelectData) -> tuple[Image | None, str]:
+    def picked(event: gradio.SelectData) -> tuple[Image | None, str, str, str]:
         path = options.examples[event.index]
-        return describe(model, path, path.name, options.beams)
+        return *describe(model, path, path.name, options.beams), str(path), ""
 
+    def asked(there: dict[str, Any] | None, path: str) -> str:
+        return first if there is None else explain(model, path, options.beams)
+
+    run = {"concurrency_id": MODEL, "api_visibility": "private"}
     shown = {
-        "outputs": [photo, result],
+        "outputs": [photo, result, seen, looked],
         "show_progress_on": result,
         "trigger_mode": "multiple",  # who changes their mind while a caption is written gets the last photo's too
-        "concurrency_id": MODEL,
-        "api_visibility": "private",
+        **run,
     }
     photo.upload(given, photo, preprocess=False, **shown)
     examples.select(picked, None, **shown)
-    # where a photo goes, by its button or since the next file was too large to upload, its caption goes too
-    photo.change(None, [photo, result], result, js=_GONE.replace("FIRST", json.dumps(first)), api_visibility="private")
+    # where a photo goes, by its button or since the next file was too large to upload, what was said of it goes too
+    gone = _GONE.replace("FIRST", json.dumps(first))
+    photo.change(None, [photo, result, looked], [result, looked], js=gone, api_visibility="private")
+    button.click(asked, [photo, seen], looked, preprocess=False, show_progress_on=looked, **run)
 
 
 def describe(model: Pipeline, path: str | PathLike, name: str, beams: int) -> tuple[Image | None, str]:
@@ -79,6 +90,15 @@ def describe(model: Pipeline, path: str | PathLike, name: str, beams: int) -> tu
     except InputError as error:
         return None, problem(str(error))
     return _reduced(photo, PREVIEW), sentence(caption)
+
+
+def explain(model: Pipeline, path: str, beams: int) -> str:
+    """Where each word of the caption looked on the photo in a file, or what is wrong with the file."""
+    try:
+        photo = as_photo(path, "photo")
+        return where(photo, model.explain(photo, beams=beams))
+    except InputError as error:
+        return problem(str(error))
 
 
 def _gallery(photos: Sequence[Path]) -> gradio.Gallery:

@@ -5,7 +5,6 @@ sent to the loader's worker processes.
 """
 
 import random
-import re
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from mm_memgpt.knowledge.teacher import ImageTeacher
 from mm_memgpt.training.recipe import Augment
 from mm_memgpt.training.stream import crop
 from mm_memgpt.types import InputError, Sample
+from mm_memgpt.words import sentence
 
 
 def normalise(photo: Image.Image, statistics: PixelStatistics) -> Tensor:
@@ -70,12 +70,6 @@ class DistillationExample:
         }
 
 
-def sentence(caption: str) -> str:
-    """A caption as people write one: "a dog runs ." becomes "A dog runs."."""
-    text = re.sub(r"\s+([.,;:!?)]|'(?:s|m|d|t|re|ve|ll)\b)", r"\1", " ".join(caption.split())).rstrip(" .")
-    return text[:1].upper() + text[1:] + ("" if text.endswith(("!", "?")) else ".")
-
-
 class CaptionExample:
     """A photo's crop, and `count` of its captions as token numbers, from the token `begin` to the tokenizer's end."""
 
@@ -120,3 +114,26 @@ class PadText:
             f"{self.written}input_ids": pad_sequence(text, batch_first=True, padding_value=self.pad),
             f"{self.written}attention_mask": pad_sequence(mask, batch_first=True),
         }
+
+
+class RewardExample:
+    """A photo's crop, and the sentences people wrote about it, as they are."""
+
+    def __init__(self, statistics: PixelStatistics, augment: Augment | None) -> None:
+        self.statistics, self.augment = statistics, augment
+
+    def __call__(self, sample: Sample, generator: random.Random) -> dict[str, Any]:
+        if not sample.captions:
+            raise InputError(f"{sample.source}: has no caption; a reward needs a column of captions")
+        photo = photo_of(sample)
+        if self.augment is not None:
+            photo = crop(photo, self.augment, self.statistics.size, generator)
+        return {"pixel_values": normalise(photo, self.statistics), "references": list(sample.captions)}
+
+
+def stack_photos(examples: list[dict[str, Any]]) -> dict[str, Any]:
+    """Photos stacked (b, 3, h, w), and a list of the sentences of each."""
+    return {
+        "pixel_values": torch.stack([example["pixel_values"] for example in examples]),
+        "references": [example["references"] for example in examples],
+    }

@@ -131,7 +131,8 @@ class Recipe:
     """One training run."""
 
     objective: str
-    """distillation (a trunk from a teacher) or captioning (the whole model)."""
+    """distillation (a trunk from a teacher), captioning (the whole model), contrastive (its keys) or self_critical (the
+    whole model, rewarded for what it writes)."""
     output: str
     """Folder for checkpoints, logs and the result."""
     data: DataSettings
@@ -156,7 +157,7 @@ class Recipe:
     start: str | None = None
     """Captioning: whole model to start from, by folder or name."""
     captions: int = 5
-    """Captioning: captions a photo gives at a time."""
+    """Captions a photo gives at a time, or that are sampled of it."""
     smoothing: float = 0.1
     """Captioning: label smoothing."""
     checkpoints: int = 4
@@ -166,7 +167,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         require(self.preset in PRESETS, f"preset {self.preset!r} is unknown; known: {', '.join(PRESETS)}")
-        needed = {"distillation": ("teacher",), "captioning": ("tokenizer", "start", "decoder")}
+        whole = ("tokenizer", "start", "decoder")
+        needed = {"distillation": ("teacher",), "captioning": whole, "contrastive": whole, "self_critical": whole}
         require(self.objective in needed, f"objective {self.objective!r} is unknown; known: {', '.join(needed)}")
         keys = needed[self.objective]
         given = any(getattr(self, key) is not None for key in keys)

@@ -17,10 +17,10 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import TrainingArguments, set_seed
 
-from mm_memgpt.datasets.base import Reader, is_hub, is_remote, read
 from mm_memgpt.datasets.base import stream as open_stream
-from mm_memgpt.training.recipe import Recipe, Source, read_recipe
+from mm_memgpt.training.recipe import Recipe, read_recipe
 from mm_memgpt.training.skipped import Skipped
+from mm_memgpt.training.sources import place, reader_of
 from mm_memgpt.training.stream import FixedSamples, SampleStream, StreamedSamples, Transform
 from mm_memgpt.training.tasks import build_task
 from mm_memgpt.training.trainer import RecipeTrainer
@@ -99,17 +99,6 @@ def training_samples(recipe: Recipe, transform: Transform, skipped: Skipped) -> 
     length = round(epochs * sum(source.samples for source in data.train))
     buffer = max(source.buffer for source in data.train)
     return StreamedSamples(streams, buffer, length, recipe.seed, transform, skipped)
-
-
-def reader_of(root: str, source: Source) -> Reader:
-    """The reader of a recipe's source."""
-    images = None if source.images is None else Path(root) / source.images
-    return read(place(root, source.path), split=source.split, images=images, **source.columns)
-
-
-def place(root: str, path: str) -> str | Path:
-    """A path below `root`; an address or the name of a hub dataset as it is."""
-    return path if is_hub(path) or is_remote(path) else Path(root) / path
 
 
 def counted(skipped: list[str]) -> str:

@@ -4,7 +4,8 @@ Notable: a new kind of run is a new function here and a row in `build_task`, nev
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,15 +17,18 @@ from torch.utils.data import default_collate
 
 from mm_memgpt.encoders.image import create_trunk, pixel_statistics
 from mm_memgpt.knowledge.teacher import ImageTeacher
-from mm_memgpt.models.assembly import put_together
+from mm_memgpt.models.assembly import LONGEST_CAPTION, put_together
 from mm_memgpt.models.loading import find, read_model
 from mm_memgpt.models.mm_memgpt import MMMemGPTForConditionalGeneration
 from mm_memgpt.models.processor import MMMemGPTProcessor
 from mm_memgpt.objectives.captioning import Captioning
+from mm_memgpt.objectives.contrastive import Contrastive
 from mm_memgpt.objectives.distillation import Distillation, TrunkDistillation
+from mm_memgpt.objectives.self_critical import CiderReward, SelfCritical
 from mm_memgpt.presets import PRESETS
-from mm_memgpt.training.examples import CaptionExample, DistillationExample, PadText
+from mm_memgpt.training.examples import CaptionExample, DistillationExample, PadText, RewardExample, stack_photos
 from mm_memgpt.training.recipe import Augment, Recipe
+from mm_memgpt.training.sources import reader_of
 from mm_memgpt.training.stream import Transform
 from mm_memgpt.training.trainer import Objective
 from mm_memgpt.types import InputError
@@ -44,7 +48,12 @@ class Task(NamedTuple):
 
 def build_task(recipe: Recipe) -> Task:
     """The task of the recipe's objective."""
-    tasks = {"distillation": distillation_task, "captioning": captioning_task}
+    tasks = {
+        "distillation": distillation_task,
+        "captioning": captioning_task,
+        "contrastive": contrastive_task,
+        "self_critical": self_critical_task,
+    }
     return tasks[recipe.objective](recipe)
 
 
@@ -68,21 +77,82 @@ def distillation_task(recipe: Recipe) -> Task:
 def captioning_task(recipe: Recipe) -> Task:
     """The whole model, end to end; keeps it as a model folder in fp16."""
     model, processor = caption_model(recipe)
+    written = "decoder_" if model.writes_from_a_source else ""
+    collate = PadText(processor.tokenizer.pad_token_id, written)
+    objective = Captioning(recipe.smoothing, written)
+    return Task(model, objective, caption_examples(recipe, model, processor), collate, keeper(model, processor))
+
+
+def contrastive_task(recipe: Recipe) -> Task:
+    """The keys of photos and sentences; what writes stays as it was. Keeps the whole model.
+
+    Raises:
+        InputError: the model has no text encoder.
+    """
+    model, processor = caption_model(recipe)
+    if model.text_encoder is None:
+        raise InputError(f"{recipe.start or recipe.preset}: has no text encoder; contrastive training needs text in it")
+    model.requires_grad_(False)
+    model.image_encoder.freeze()
+    model.text_encoder.requires_grad_(True)
+    if model.image_encoder.key is not None:
+        model.image_encoder.key.requires_grad_(True)
+    collate = PadText(processor.tokenizer.pad_token_id)
+    return Task(model, Contrastive(), caption_examples(recipe, model, processor), collate, keeper(model, processor))
+
+
+def self_critical_task(recipe: Recipe) -> Task:
+    """The whole model, rewarded for captions like people's; keeps it as a model folder in fp16."""
+    model, processor = caption_model(recipe)
+    if recipe.optimiser.trunk_rate == 0:
+        model.image_encoder.freeze()
+    statistics = pixel_statistics(model.config.image)
+    reward = CiderReward(training_sentences(recipe))
+
+    def example(augment: Augment | None) -> RewardExample:
+        return RewardExample(statistics, augment)
+
+    length = model.generation_config.max_new_tokens or LONGEST_CAPTION
+    objective = SelfCritical(processor.tokenizer, reward, recipe.captions, length)
+    return Task(model, objective, example, stack_photos, keeper(model, processor))
+
+
+def training_sentences(recipe: Recipe) -> Iterator[tuple[str, ...]]:
+    """The sentences of each training photo; a sample that cannot be read has none.
+
+    Raises:
+        InputError: the training data are streamed.
+    """
+    for source in recipe.data.train:
+        if source.streaming:
+            raise InputError(
+                f"{source.path}: is streamed, but word weights need all of its sentences; leave out streaming"
+            )
+        reader = reader_of(recipe.data.root, source)
+        for index in range(len(reader)):
+            with suppress(InputError):
+                yield reader[index].captions
+
+
+def caption_examples(
+    recipe: Recipe, model: MMMemGPTForConditionalGeneration, processor: MMMemGPTProcessor
+) -> Callable[[Augment | None], CaptionExample]:
+    """Examples of photos with their sentences for this model; freezes its trunk where the recipe asks for that."""
     if recipe.optimiser.trunk_rate == 0:
         model.image_encoder.freeze()
     statistics = pixel_statistics(model.config.image)
     begin = model.begin(1).item()
-    written = "decoder_" if model.writes_from_a_source else ""
+    return lambda augment: CaptionExample(processor.tokenizer, begin, statistics, augment, recipe.captions)
 
-    def example(augment: Augment | None) -> CaptionExample:
-        return CaptionExample(processor.tokenizer, begin, statistics, augment, recipe.captions)
+
+def keeper(model: MMMemGPTForConditionalGeneration, processor: MMMemGPTProcessor) -> Callable[[Path], None]:
+    """Writes model and processor into a folder, in fp16."""
 
     def keep(output: Path) -> None:
         copy.deepcopy(model).half().save_pretrained(output)
         processor.save_pretrained(output)
 
-    collate = PadText(processor.tokenizer.pad_token_id, written)
-    return Task(model, Captioning(recipe.smoothing, written), example, collate, keep)
+    return keep
 
 
 def caption_model(recipe: Recipe) -> tuple[MMMemGPTForConditionalGeneration, MMMemGPTProcessor]:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from mm_memgpt.models.mm_memgpt import MMMemGPTForConditionalGeneration
+from mm_memgpt.objectives.contrastive import Contrastive
 from mm_memgpt.presets import tiny
 
 TEXT = torch.tensor([[0, 9, 17, 4], [0, 33, 8, 52]])
@@ -38,8 +39,20 @@ def test_every_parameter_gets_a_gradient(model, pixels):
     silent = {
         name for name, parameter in model.named_parameters() if parameter.grad is None or not parameter.grad.any()
     }
+    silent = {name for name in silent if not name.startswith(("text_encoder.", "image_encoder.key."))}
     # photos alone have no other modality to read, so these only project what is masked
     assert silent == {"fuser.cross_attention.attention.key_value.weight"}
+
+
+def test_every_parameter_of_what_makes_keys_gets_a_gradient_from_contrast(model, pixels):
+    batch = {"pixel_values": pixels, "input_ids": TEXT, "attention_mask": torch.ones_like(TEXT)}
+    Contrastive()(model.train(), batch)["loss"].backward()
+    silent = {
+        name
+        for name, parameter in [*model.text_encoder.named_parameters(), *model.image_encoder.key.named_parameters()]
+        if parameter.grad is None or not parameter.grad.any()
+    }
+    assert silent == set()
 
 
 def test_the_photo_decides_the_words(model, pixels):

@@ -23,6 +23,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Error, Page, expect, sync_playwright
 
+from mm_memgpt.explain.overlay import shown
 from mm_memgpt.pipeline import Pipeline, load
 from mm_memgpt.serve.demo import TITLE, build, serving
 from mm_memgpt.serve.options import Options
@@ -204,6 +205,21 @@ def test_an_example_may_be_picked_again_and_a_photo_taken_away(page, model):
         expect_caption(page, model.caption(PHOTOS / f"{name}.jpg", BEAMS))
     page.get_by_label("Remove Image").click()
     expect(page.locator("#result")).to_have_text(HINT)
+
+
+def test_where_each_word_looked_is_shown_when_asked_for_and_goes_with_its_photo(page, model):
+    pictures, button = page.locator(".mm-where img"), page.locator("#look")
+    button.click()
+    expect(page.locator("#where")).to_have_text(HINT)
+    pick(page, "cat")
+    expect_caption(page, model.caption(PHOTOS / "cat.jpg", BEAMS))
+    expect(page.locator("#where")).to_be_empty()
+    button.click()
+    found = model.explain(PHOTOS / "cat.jpg", beams=BEAMS)
+    expect(page.locator(".mm-where figcaption")).to_have_text([found.words[place] for place in shown(found)])
+    assert all(pictures.evaluate_all("all => all.map(each => each.complete && each.naturalWidth > 100)"))
+    page.get_by_label("Remove Image").click()
+    expect(pictures).to_have_count(0)
 
 
 def test_a_photo_no_browser_shows_is_shown_upright(page, tmp_path):

@@ -1,5 +1,7 @@
 """What a recipe starts from: a fresh model, a distilled trunk or a whole model; and what does not fit is named."""
 
+import math
+
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -7,7 +9,8 @@ from safetensors.torch import load_file, save_file
 from mm_memgpt.encoders.image import create_trunk
 from mm_memgpt.presets import tiny
 from mm_memgpt.training.recipe import read_recipe
-from mm_memgpt.training.tasks import build_task
+from mm_memgpt.training.run import train
+from mm_memgpt.training.tasks import build_task, training_sentences
 from mm_memgpt.types import InputError
 
 
@@ -67,3 +70,28 @@ def test_what_does_not_fit_is_named_in_one_line(build, tmp_path):
     refused(f"trunk.safetensors: conv1.0.weight {due}", trunk=str(file))
     save_file({**create_trunk(tiny().image).state_dict(), "extra": torch.zeros(2)}, file)
     refused(f"trunk.safetensors: extra {due}", trunk=str(file))
+
+
+def test_contrast_trains_the_keys_alone(build, tiny_model_folder):
+    model = build(objective="contrastive", start=str(tiny_model_folder), tokenizer=None).model
+    trained = {name.rsplit(".", 1)[0] for name, each in model.named_parameters() if each.requires_grad}
+    assert {name.split(".")[0] for name in trained} == {"text_encoder", "image_encoder"}
+    assert {name for name in trained if name.startswith("image_encoder")} == {"image_encoder.key"}
+
+
+@pytest.mark.parametrize("objective", ["contrastive", "self_critical"])
+def test_each_objective_runs_from_a_whole_model_to_a_whole_model(objective, write_recipe, tmp_path, tiny_model_folder):
+    figures = train(write_recipe(tmp_path, objective=objective, start=str(tiny_model_folder), tokenizer=None))
+    assert math.isfinite(figures["eval_loss"])
+    before, after = (load_file(folder / "model.safetensors") for folder in (tiny_model_folder, tmp_path / "output"))
+    changed = {name.split(".")[0] for name in before if not torch.equal(before[name].half(), after[name])}
+    # the rewards of a model that writes nonsense are too rare to count on
+    assert changed == {"text_encoder", "image_encoder"} if objective == "contrastive" else set(before) == set(after)
+
+
+def test_word_weights_are_of_every_photo_that_can_be_read(write_recipe, write_photos, material, tmp_path):
+    write_photos(material / "some_broken.parquet", rows=6, broken=(2,))
+    data = {"root": str(material), "train": [{"path": "some_broken.parquet"}], "val": {"path": "photos.parquet"}}
+    recipe = read_recipe(write_recipe(tmp_path, objective="self_critical", data=data))
+    sentences = list(training_sentences(recipe))
+    assert [len(each) for each in sentences] == [1, 2, 1, 2, 3]  # the third row's three went with its photo

@@ -1,0 +1,71 @@
+"""`mm-memgpt evaluate retrieval`: how well a data file's photos and sentences find each other by their keys.
+
+Notable: keys alone are kept, so a file may be of any length; a sample that cannot be used is named at the end, and
+makes the exit status 1, because the figures are not of them all.
+"""
+
+import json
+import sys
+from argparse import Namespace
+from itertools import islice, tee
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from mm_memgpt.commands.errors import error_line
+from mm_memgpt.commands.evaluate import checked
+from mm_memgpt.datasets.base import read, samples
+from mm_memgpt.evaluation.retrieval import RetrievalScores, score_retrieval
+from mm_memgpt.pipeline import load
+from mm_memgpt.types import InputError
+
+
+def run(arguments: Namespace) -> int:
+    """Encodes and scores; the figures go to standard output.
+
+    Raises:
+        InputError: no photo with sentences is there, or the model has no text encoder.
+    """
+    reader = read(arguments.data, split=arguments.split, images=arguments.images)
+    total = min(len(reader), arguments.limit or len(reader))
+    model = load(arguments.model, arguments.device)
+    model.text_keys(["a photo"])  # said now where the model cannot, not after the long work
+    kept, opened = tee(map(checked, islice(samples(reader), total)))
+    photos = (sample if isinstance(sample, InputError) else sample.image for sample in opened)
+    keys, sentences, owner, skipped = [], [], [], []
+    watched = {"total": total, "unit": "photo", "disable": not sys.stderr.isatty()}
+    for sample, (_, key) in tqdm(zip(kept, model.keys_each(photos, arguments.batch), strict=True), **watched):
+        if isinstance(key, InputError):
+            skipped.append(key if isinstance(sample, InputError) else InputError(f"{sample.source}: {key}"))
+            continue
+        owner += [len(keys)] * len(sample.captions)
+        keys.append(key)
+        sentences.append(model.text_keys(sample.captions))
+    for error in skipped:
+        print(error_line(error), file=sys.stderr)
+    if not keys:
+        raise InputError(f"{arguments.data}: no photo with captions in it; give a file of photos with their captions")
+    scores = score_retrieval(torch.stack(keys).numpy(), np.concatenate([each.numpy() for each in sentences]), owner)
+    print(json.dumps(as_json(scores)) if arguments.format == "json" else as_table(scores))
+    if skipped:
+        print(f"skipped {len(skipped)} of {total} samples; the figures are of the others", file=sys.stderr)
+    return 1 if skipped else 0
+
+
+def as_json(scores: RetrievalScores) -> dict:
+    """Each direction as {depth: {value, low, high}}, then the counts."""
+    directions = {
+        name: {str(depth): score._asdict() for depth, score in getattr(scores, name).items()}
+        for name in ("photo_to_text", "text_to_photo")
+    }
+    return directions | {"photos": scores.photos, "sentences": scores.sentences}
+
+
+def as_table(scores: RetrievalScores) -> str:
+    """The recalls with their intervals, a line each, then the counts."""
+    lines = [f"{'recall':19}  value  95% interval"]
+    for title, recalls in (("photo to text", scores.photo_to_text), ("text to photo", scores.text_to_photo)):
+        for depth, (value, low, high) in recalls.items():
+            lines.append(f"{f'{title} @{depth}':19}  {value:.3f}  {low:.3f} to {high:.3f}")
+    return "\n".join([*lines, f"{scores.photos} photos, {scores.sentences} sentences"])

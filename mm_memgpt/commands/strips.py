@@ -1,0 +1,53 @@
+"""The pictures that `caption --explain` writes: a strip a photo, in a folder made where it is missing.
+
+Notable: a strip is called after its photo and the digest of the photo's full path, so that photos of one name from
+several folders cannot meet, and a second run replaces its own strips alone.
+"""
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+from mm_memgpt.datasets.files import reason
+from mm_memgpt.datasets.photo import as_photo
+from mm_memgpt.explain.overlay import strip
+from mm_memgpt.pipeline import Pipeline
+from mm_memgpt.types import Caption, InputError
+
+DIGITS = 12
+"""Hexadecimal digits of the path's digest: among a million photos, two meet once in 560 runs."""
+LONGEST = 60
+"""Letters of the photo's own name at most: a file name has an end."""
+
+
+def make_folder(folder: str) -> Path:
+    """The folder for the strips, made with those above it where it is missing.
+
+    Raises:
+        InputError: it cannot be made, or is a file.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: no folder can be made there ({reason(error)}); name another") from None
+    return Path(folder)
+
+
+def strip_path(folder: Path, path: str) -> Path:
+    """Where the strip of the photo at `path` goes."""
+    digest = hashlib.sha256(os.fsencode(os.path.abspath(path))).hexdigest()[:DIGITS]
+    stem = re.sub(r"[^\w.-]", "_", Path(path).stem, flags=re.ASCII)[:LONGEST]
+    return folder / f"{stem}-{digest}.png"
+
+
+def write_strip(model: Pipeline, folder: Path, path: str, caption: Caption) -> InputError | None:
+    """Explains a photo's caption and writes the strip, or says why it could not."""
+    target = strip_path(folder, path)
+    try:
+        strip(as_photo(path), model.explain(path, caption)).save(target)
+    except InputError as error:
+        return error
+    except OSError as error:
+        return InputError(f"{target}: cannot be written ({reason(error)}); name another folder")
+    return None

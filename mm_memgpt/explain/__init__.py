@@ -1,0 +1,1 @@
+"""What a word rests on: evidence over the photo, drawn on the photo."""

@@ -1,0 +1,38 @@
+"""Where the decoder's attention lies when it writes a word, for comparison: evidence is what leaving out shows.
+
+Notable: the weights are those of the gated cross-attention over the photo's own tokens, the mean over layers and heads,
+taken where the word's tokens are predicted; the rest to 1 lies on the null token and the memory's summary.
+
+t tokens of the text   w words   p = h*c tokens of the photo
+"""
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from mm_memgpt.explain.written import Written
+from mm_memgpt.models.mm_memgpt import MMMemGPTForConditionalGeneration
+from mm_memgpt.models.seam import MemoryLayer, memory_layers
+
+
+@torch.no_grad()
+def attention(model: MMMemGPTForConditionalGeneration, pixel_values: Tensor, text: Written) -> Tensor:
+    """Attention of each word of the text over the grid of a photo (1, 3, h, w): (w, h, c), at most one a token."""
+    weights: list[Tensor] = []
+
+    def notice(layer: MemoryLayer, args: tuple, kwargs: dict) -> None:
+        hidden = kwargs["hidden_states"] if "hidden_states" in kwargs else args[0]
+        projected = kwargs["memory"][:, layer.index]
+        read = layer.cross.attention.weights(layer.cross.norm(hidden), projected, kwargs.get("memory_mask"))
+        weights.append(read.mean(1))  # (1, t - 1, 1 + m)
+
+    hooks = [layer.register_forward_pre_hook(notice, with_kwargs=True) for layer in memory_layers(model.decoder)]
+    try:
+        memory, mask = model.read(model.perceive(pixel_values.to(model.device, model.dtype)))
+        model.teacher_forced(text.tokens, memory, mask)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    side = model.config.image.grid
+    on_photo = torch.stack(weights).mean(0)[..., -(side**2) :].float()  # behind the null token and the summary
+    return rearrange(text.by_word(on_photo)[0], "w (h c) -> w h c", h=side).cpu()
