@@ -41,7 +41,7 @@ def grids(model: Pipeline, photo: Montage, caption: str, draw: torch.Generator) 
 
 
 def hits(found: dict[str, Tensor], belongs: dict[int, int]) -> list[int]:
-    """Of the words that belong to a half, how many have their strongest cell there, by method; then how many there are."""
+    """How many words have their strongest cell in the half they belong to, by method; then how many words there are."""
     strongest = {method: grid.flatten(1).argmax(1) % GRID >= GRID // 2 for method, grid in found.items()}
     right = [sum(int(strongest[method][word]) == half for word, half in belongs.items()) for method in METHODS]
     return [*right, len(belongs)]

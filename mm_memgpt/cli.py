@@ -34,6 +34,7 @@ def parser() -> ArgumentParser:
     commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_calibrate(commands)
     _add_caption(commands)
+    _add_card(commands)
     _add_demo(commands)
     _add_evaluate(commands)
     _add_gallery(commands)
@@ -90,6 +91,16 @@ def _add_caption(commands: Action) -> None:
         "--explain", metavar="FOLDER", help="also write a picture a photo there: where each word looked"
     )
     command.set_defaults(run=_caption)
+
+
+def _add_card(commands: Action) -> None:
+    command = commands.add_parser("card", help="measure a model and write the figures into its card")
+    _add_data_options(command)
+    _add_model_options(command)
+    command.add_argument(
+        "--reports", nargs="*", default=[], metavar="FILE", help="report.json of the runs that made it, in order"
+    )
+    command.set_defaults(run=_card)
 
 
 def _add_demo(commands: Action) -> None:
@@ -217,6 +228,13 @@ def _calibrate(arguments: Namespace) -> int:
 def _caption(arguments: Namespace) -> int:
     _quiet()
     from mm_memgpt.commands.caption import run
+
+    return run(arguments)
+
+
+def _card(arguments: Namespace) -> int:
+    _quiet()
+    from mm_memgpt.commands.card import run
 
     return run(arguments)
 

@@ -242,8 +242,8 @@ class Pipeline:
             photo: as `caption` takes it.
             caption: what is to be explained, the model's or your own; what it writes of the photo where None.
             beams: of that caption.
-            method: occlusion, the drop in a word's log-probability where parts of the photo are hidden (about a second on
-                one CPU core); attention, the decoder's weights on the photo's own grid.
+            method: occlusion, the drop in a word's log-probability where parts of the photo are hidden, about a second
+                on one CPU core; attention, the decoder's weights on the photo's own grid.
 
         Returns:
             The w words, and evidence (w, h, c) over the photo's cells.

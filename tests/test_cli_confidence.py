@@ -78,14 +78,14 @@ def run(*arguments: str) -> int:
 
 
 def test_calibrating_writes_what_the_captions_confidence_is_made_of(folder, capsys):
-    data, before = data_file(folder, 12), Path(folder, "model.safetensors").read_bytes()
+    data, before = data_file(folder, 6), Path(folder, "model.safetensors").read_bytes()
     old = json.loads(Path(folder, "config.json").read_text())
     capsys.readouterr()
     assert run("calibrate", "--data", data, "--model", folder, "--signals", "evidence", "length") == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[1:-3]] == [*SIGNALS, "all"]
     assert lines[-3].startswith("evidence + length ")
-    assert lines[-2] == "12 photos, 50% of captions good"
+    assert lines[-2] == "6 photos, 50% of captions good"
     new = json.loads(Path(folder, "config.json").read_text())
     fitted = new.pop("confidence")
     assert new == {key: value for key, value in old.items() if key != "confidence"}
@@ -103,7 +103,7 @@ def test_calibrating_writes_what_the_captions_confidence_is_made_of(folder, caps
 
 
 def test_a_dry_run_writes_nothing(folder, capsys):
-    data, before = data_file(folder, 6), Path(folder, "config.json").read_bytes()
+    data, before = data_file(folder, 4), Path(folder, "config.json").read_bytes()
     assert run("calibrate", "--data", data, "--model", folder, "--dry-run") == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith("confidence = sigmoid(")
     assert Path(folder, "config.json").read_bytes() == before
@@ -114,21 +114,28 @@ def test_a_dry_run_writes_nothing(folder, capsys):
     [
         (["--model", "nano"], "nano: no such folder; calibrate writes into the folder that the model lies in"),
         (["--model", "model", "--signals", "luck"], "--signals: confidence signal 'luck' is unknown; known: mean_"),
-        (["--model", "model"], "data.parquet: 1 good captions, 1 others and 10 folds: each must be at least 2; give"),
     ],
 )
 def test_what_cannot_be_calibrated_is_one_line(arguments, message, folder, capsys):
-    data = data_file(folder, 2)
-    assert run("calibrate", "--data", data, *arguments) == 1
+    assert run("calibrate", "--data", "none.parquet", *arguments) == 1
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith(f"mm-memgpt: error: {message}")
 
 
+def test_photos_of_which_no_caption_or_too_few_are_good_are_refused(folder, capsys):
+    data = data_file(folder, 2)
+    assert run("calibrate", "--data", data, "--model", folder) == 1
+    assert run("evaluate", "confidence", "--data", data, "--model", folder, "--limit", "1") == 1
+    few, _, none = capsys.readouterr().err.splitlines()
+    assert few.startswith("mm-memgpt: error: data.parquet: 1 good captions, 1 others and 10 folds: each must be at le")
+    assert none == "mm-memgpt: error: data.parquet: 0 of 1 captions are good; give photos of both kinds"
+
+
 def test_the_table_of_a_confidence_shows_the_figures_of_the_json(calibrated, capsys):
-    data = data_file(calibrated, 8)
+    data = data_file(calibrated, 6)
     assert run("evaluate", "confidence", "--data", data, "--model", calibrated, "--format", "json") == 0
     figures = json.loads(capsys.readouterr().out)
-    assert (figures["photos"], figures["good"]) == (8, 0.5)
+    assert (figures["photos"], figures["good"]) == (6, 0.5)
     assert run("evaluate", "confidence", "--data", data, "--model", calibrated, "--plots", "plots") == 0
     output, errors = capsys.readouterr()
     names = ("error", "auroc", "surer_cider", "other_cider", "ratio")
@@ -145,7 +152,7 @@ def test_matplotlib_is_looked_for_before_the_long_work(folder, capsys, monkeypat
 
 
 def test_it_is_said_where_a_confidence_is_not_calibrated(folder, capsys):
-    data = data_file(folder, 4)
+    data = data_file(folder, 2)
     assert run("evaluate", "confidence", "--data", data, "--model", folder) == 0
     assert capsys.readouterr().err == f"{folder}: not calibrated; see mm-memgpt calibrate\n"
     assert run("caption", "0.png", "--model", folder, "--min-confidence", "0") == 0

@@ -5,20 +5,16 @@ makes the exit status 1, because the figures are not of them all.
 """
 
 import json
-import sys
 from argparse import Namespace
-from itertools import islice, tee
+from functools import partial
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
-from mm_memgpt.commands.errors import error_line
-from mm_memgpt.commands.evaluate import checked
-from mm_memgpt.datasets.base import read, samples
+from mm_memgpt.commands.evaluate import name_skipped, status, usable
+from mm_memgpt.datasets.base import read
 from mm_memgpt.evaluation.retrieval import RetrievalScores, score_retrieval
 from mm_memgpt.pipeline import load
-from mm_memgpt.types import InputError
 
 
 def run(arguments: Namespace) -> int:
@@ -31,26 +27,15 @@ def run(arguments: Namespace) -> int:
     total = min(len(reader), arguments.limit or len(reader))
     model = load(arguments.model, arguments.device)
     model.text_keys(["a photo"])  # said now where the model cannot, not after the long work
-    kept, opened = tee(map(checked, islice(samples(reader), total)))
-    photos = (sample if isinstance(sample, InputError) else sample.image for sample in opened)
     keys, sentences, owner, skipped = [], [], [], []
-    watched = {"total": total, "unit": "photo", "disable": not sys.stderr.isatty()}
-    for sample, (_, key) in tqdm(zip(kept, model.keys_each(photos, arguments.batch), strict=True), **watched):
-        if isinstance(key, InputError):
-            skipped.append(key if isinstance(sample, InputError) else InputError(f"{sample.source}: {key}"))
-            continue
+    for sample, key in usable(reader, total, partial(model.keys_each, batch=arguments.batch), skipped):
         owner += [len(keys)] * len(sample.captions)
         keys.append(key)
         sentences.append(model.text_keys(sample.captions))
-    for error in skipped:
-        print(error_line(error), file=sys.stderr)
-    if not keys:
-        raise InputError(f"{arguments.data}: no photo with captions in it; give a file of photos with their captions")
+    name_skipped(skipped, total, arguments.data)
     scores = score_retrieval(torch.stack(keys).numpy(), np.concatenate([each.numpy() for each in sentences]), owner)
     print(json.dumps(as_json(scores)) if arguments.format == "json" else as_table(scores))
-    if skipped:
-        print(f"skipped {len(skipped)} of {total} samples; the figures are of the others", file=sys.stderr)
-    return 1 if skipped else 0
+    return status(skipped, total)
 
 
 def as_json(scores: RetrievalScores) -> dict:

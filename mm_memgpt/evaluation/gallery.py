@@ -6,10 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
 
-from mm_memgpt.types import Caption, InputError
-
-START, END = "<!-- gallery:start -->", "<!-- gallery:end -->"
-"""What lies between these two lines of the file is the gallery, and is replaced."""
+from mm_memgpt.evaluation.markers import replace_sections
+from mm_memgpt.types import Caption
 
 COLUMNS = 4
 
@@ -34,12 +32,7 @@ def update(readme: Path, photos: Iterable[tuple[Path, Caption]]) -> None:
     Raises:
         InputError: the file lacks the two markers, in this order.
     """
-    text = readme.read_text(encoding="utf-8")
-    between = re.compile(f"({re.escape(START)}\n).*?({re.escape(END)})", re.DOTALL)
-    if between.search(text) is None:
-        raise InputError(f"{readme}: no lines {START} and {END}, in this order; add them where the gallery goes")
-    gallery = table(photos, readme.parent)
-    readme.write_text(between.sub(lambda found: f"{found[1]}{gallery}\n{found[2]}", text, count=1), encoding="utf-8")
+    replace_sections(readme, {"gallery": table(photos, readme.parent)})
 
 
 def _link(path: Path, folder: Path) -> str:

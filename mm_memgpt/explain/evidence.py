@@ -2,7 +2,7 @@
 
 Notable: evidence is causal, not attention: how much less probable a word becomes when a part is blurred beyond
 recognition, and how much more when it alone is not; parts are overlapping square windows of several sizes, because a
-thing is larger than a cell, and a cell's evidence is the mean over the windows that cover it.
+thing is larger than a cell, and a cell's evidence is a mean over the windows that cover it.
 
 n windows   w words   h rows of cells   c columns of cells
 """
@@ -20,6 +20,8 @@ GRID = 8
 """Cells per side of the photo."""
 SIZES = (4, 6)
 """Cells per side of the windows; chosen on montages of validation photos (docs/explain.md)."""
+PRIOR = 2
+"""A cell's mean counts as if so many more windows, of average effect, covered it; chosen with the sizes."""
 COARSE = 6
 """What a blurred photo keeps: the mean colours of so many fields per side."""
 
@@ -69,7 +71,7 @@ def occlusion(
 ) -> Tensor:
     """Evidence of each cell of a photo (1, 3, h, w) for each word of the text, nats: (w, GRID, GRID).
 
-    For word t and cell x it is, as a mean over the windows W of one size that cover x, and then over the sizes,
+    For word t and cell x it is, as a mean (see `over_cells`) over the windows W of a size that cover x, and over sizes,
     `1/2 (log p(t | all) - log p(t | all but W)) + 1/2 (log p(t | W alone) - log p(t | nothing))`: the two ends of what
     a Shapley value averages, which part comes last and which comes first. Every pass is of one batch.
     """
@@ -83,10 +85,16 @@ def occlusion(
 
 
 def over_cells(drops: Tensor, covers: Tensor) -> Tensor:
-    """Drops by window (n, w) as evidence by cell (w, h, c): the mean over a size's windows, then over sizes."""
+    """Drops by window (n, w) as evidence by cell (w, h, c): the mean over a size's windows, then over sizes.
+
+    One window alone covers a corner, and many the middle, so a plain mean would have its extremes in the corners; PRIOR
+    draws the cells that few windows cover towards the size's average.
+    """
     sizes = covers.flatten(1).sum(1)
     grids = []
     for size in sizes.unique():
-        chosen = covers[sizes == size].to(drops)
-        grids.append(torch.einsum("nw,nhc->whc", drops[sizes == size], chosen) / chosen.sum(0))
+        chosen, drop = covers[sizes == size].to(drops), drops[sizes == size]
+        average = drop.mean(0)
+        above = torch.einsum("nw,nhc->whc", drop - average, chosen) / (chosen.sum(0) + PRIOR)
+        grids.append(average[:, None, None] + above)
     return torch.stack(grids).mean(0)

@@ -1,8 +1,8 @@
 """A strip of pictures: the photo, then for each word the photo with the word's evidence laid over it.
 
-Notable: each word has a scale of its own, from nothing to its strongest cell, so a strip says where, not how much;
-evidence against a word (below 0) is left clear. The photo is dimmed where there is none, so colour vision is not
-needed.
+Notable: each word has a scale of its own, from its mean over the photo to its strongest cell, so a strip says where,
+not how much: windows overlap, so every cell has a share of every other's evidence. Evidence against a word (below 0)
+is never shown. The photo is dimmed where there is none, so colour vision is not needed.
 
 w words   h rows of cells   c columns of cells
 """
@@ -19,6 +19,8 @@ SIDE, LINE, MARGIN = 220, 26, 6
 """Pixels: longest side of a picture, height of a line of text, space around each."""
 HEAT = (255, 150, 30)
 """Colour of the strongest cell."""
+LEAST = 1e-4
+"""Nats above the mean below which nothing stands out, but rounding."""
 TINT, DIM = 0.55, 0.55
 """How much of the colour is laid over the strongest cell, and how much light is taken where there is no evidence."""
 
@@ -30,9 +32,10 @@ def shown(evidence: Evidence) -> list[int]:
 
 
 def heat(grid: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Evidence (h, c) as shares of its strongest cell, 0 to 1, drawn out to `size` (width, height): (height, width)."""
-    positive = np.clip(np.nan_to_num(grid), 0, None).astype(np.float32)
-    picture = Image.fromarray(positive / max(float(positive.max()), 1e-9))
+    """Evidence (h, c) above its mean as shares of the strongest, 0 to 1, drawn out to `size`: (height, width)."""
+    grid = np.nan_to_num(grid)
+    above = np.clip(grid - max(float(grid.mean()), 0.0), 0, None).astype(np.float32)
+    picture = Image.fromarray(above / max(float(above.max()), LEAST))
     return np.clip(np.asarray(picture.resize(size, Image.Resampling.BICUBIC)), 0, 1)
 
 

@@ -13,8 +13,8 @@ from mm_memgpt.explain.evidence import Evidence
 from mm_memgpt.explain.overlay import overlays
 
 MEANING = (
-    "Bright is where the photo must not be hidden: without it, the word becomes less probable. Each word has a scale "
-    "of its own."
+    "Bright is where the photo must not be hidden: without it, the word becomes less probable than elsewhere. "
+    "Each word has a scale of its own."
 )
 
 

@@ -102,8 +102,12 @@ def contrastive_task(recipe: Recipe) -> Task:
 
 
 def self_critical_task(recipe: Recipe) -> Task:
-    """The whole model, rewarded for captions like people's; keeps it as a model folder in fp16."""
+    """The whole model, rewarded for captions like people's; keeps it as a model folder in fp16.
+
+    The words' embeddings stay as they are, because the keys of sentences are made of them.
+    """
     model, processor = caption_model(recipe)
+    model.get_input_embeddings().requires_grad_(False)
     if recipe.optimiser.trunk_rate == 0:
         model.image_encoder.freeze()
     statistics = pixel_statistics(model.config.image)

@@ -1,4 +1,4 @@
-"""The text encoder keeps the contract of Features: a sentence is an item, its key of all of it, its tokens the first."""
+"""The text encoder keeps the contract of Features: a sentence is an item, its key is of all of it."""
 
 import pytest
 import torch

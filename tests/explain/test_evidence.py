@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from mm_memgpt.explain.attention import attention
-from mm_memgpt.explain.evidence import GRID, blurred, hide, occlusion, over_cells, windows
+from mm_memgpt.explain.evidence import GRID, PRIOR, blurred, hide, occlusion, over_cells, windows
 from mm_memgpt.explain.written import logprobs, written
 from mm_memgpt.pipeline import load
 
@@ -48,7 +48,7 @@ def test_a_blurred_photo_keeps_its_large_fields_and_no_detail():
     assert torch.allclose(blurred(flat), flat, atol=1e-5)
 
 
-def test_a_cells_evidence_is_the_mean_over_its_windows_then_over_sizes():
+def test_a_cells_evidence_is_a_mean_over_its_windows_drawn_to_the_average_then_over_sizes():
     covers = windows(grid=4, sizes=(1, 3))
     drops = torch.randn(len(covers), 2)
     due = torch.zeros(2, 4, 4)
@@ -58,9 +58,22 @@ def test_a_cells_evidence_is_the_mean_over_its_windows_then_over_sizes():
                 means = []
                 for size in (1, 9):
                     over = [n for n, cover in enumerate(covers) if cover.sum() == size and cover[row, column]]
-                    means.append(drops[over, word].mean())
+                    average = drops[[n for n, cover in enumerate(covers) if cover.sum() == size], word].mean()
+                    means.append((drops[over, word].sum() + PRIOR * average) / (len(over) + PRIOR))
                 due[word, row, column] = sum(means) / 2
     assert torch.allclose(over_cells(drops, covers), due, atol=1e-6)
+
+
+def test_chance_does_not_drive_the_strongest_cell_into_a_corner_as_a_plain_mean_would():
+    covers = windows(sizes=(4,))
+    drops = torch.randn(len(covers), 2000)
+    plain = torch.einsum("nw,nhc->whc", drops, covers.float()) / covers.sum(0)
+    in_a_corner = [
+        torch.isin(found.flatten(1).argmax(1), torch.tensor([0, GRID - 1, GRID * (GRID - 1), GRID**2 - 1]))
+        for found in (over_cells(drops, covers), plain)
+    ]
+    ours, theirs = (corner.float().mean().item() for corner in in_a_corner)
+    assert 2 * ours < theirs
 
 
 def test_evidence_is_what_hiding_a_window_costs_and_showing_it_alone_gains(model):
@@ -77,9 +90,10 @@ def test_evidence_is_what_hiding_a_window_costs_and_showing_it_alone_gains(model
     halves = [(score(nothing) - score(cover) + score(~cover) - score(~nothing)) / 2 for cover in covers]
     found = occlusion(model.model, pixels, text, sizes=(7,))
     assert found.shape == (4, GRID, GRID)
-    assert torch.allclose(found[:, 0, 0], halves[0], atol=1e-5)
-    assert torch.allclose(found[:, 0, GRID - 1], halves[1], atol=1e-5)
-    assert torch.allclose(found[:, 3, 3], torch.stack(halves).mean(0), atol=1e-5)
+    average = torch.stack(halves).mean(0)
+    assert torch.allclose(found[:, 0, 0], (halves[0] + PRIOR * average) / (1 + PRIOR), atol=1e-5)
+    assert torch.allclose(found[:, 0, GRID - 1], (halves[1] + PRIOR * average) / (1 + PRIOR), atol=1e-5)
+    assert torch.allclose(found[:, 3, 3], average, atol=1e-5)
     assert (found[:, 0, 0] - found[:, 0, GRID - 1]).abs().max() > 1e-4
 
 

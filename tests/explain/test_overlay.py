@@ -32,8 +32,8 @@ def test_heat_is_largest_where_the_strongest_cell_is_and_clear_where_evidence_is
     assert heat(-grid.clip(0), (60, 40)).max() == 0
 
 
-@pytest.mark.parametrize("value", [np.nan, 0.0, -1.0])
-def test_a_word_without_evidence_is_a_dim_photo(value):
+@pytest.mark.parametrize("value", [np.nan, 0.0, -1.0, 2.5])
+def test_where_no_cell_stands_out_the_photo_is_dim(value):
     pixels = np.asarray(overlay(GREY, np.full((4, 6), value))).astype(int)
     assert len(np.unique(pixels)) == 1
     assert pixels[0, 0, 0] < 128 / 1.5
