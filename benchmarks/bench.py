@@ -39,7 +39,7 @@ class Bench:
             raise InputError(f"{arguments.trunk}: no such file; --trunk must name what a distillation kept")
         self.tokenizer = AutoTokenizer.from_pretrained(arguments.tokenizer, local_files_only=True)
         self.file = self.folder / "results.json"
-        self.results = json.loads(self.file.read_text(encoding="utf-8")) if self.file.exists() else {}
+        self.results = self._read()
         budget = {name: getattr(arguments, name) for name in ("preset", "epochs", "limit")}
         budget |= {"trunk": digest(arguments.trunk), "words": digest(arguments.tokenizer / "tokenizer.json")}
         if (before := self.results.setdefault("budget", budget)) != budget:
@@ -47,6 +47,21 @@ class Bench:
             raise InputError(
                 f"{self.file}: {odd} was {before.get(odd)}, not {budget[odd]}; give --output another folder"
             )
+
+    def _read(self) -> dict[str, Any]:
+        return json.loads(self.file.read_text(encoding="utf-8")) if self.file.exists() else {}
+
+    def _write(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        unfinished = self.file.with_suffix(".unfinished")
+        unfinished.write_text(json.dumps(self.results, indent=1) + "\n", encoding="utf-8")
+        unfinished.replace(self.file)
+
+    def forget(self, name: str) -> None:
+        """Drops what is known of a row."""
+        self.results = self._read() | {"budget": self.results["budget"]}
+        self.results.pop(name, None)
+        self._write()
 
     def samples(self, split: str) -> Iterator[Sample]:
         """The photos of a split with their captions, the first `limit` of them."""
@@ -73,10 +88,10 @@ class Bench:
         return Size(self.arguments.preset, self.tokenizer, *maps.shape[1:3])
 
     def keep(self, name: str, **figures: Any) -> None:
-        """Adds figures to what is known of a row, on disk as well."""
+        """Adds figures to what is known of a row, on disk as well, where another run may have added its own."""
+        self.results |= self._read()
         self.results[name] = self.results.get(name, {}) | figures
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.file.write_text(json.dumps(self.results, indent=1) + "\n", encoding="utf-8")
+        self._write()
         print(f"{name}: {json.dumps(figures)}", flush=True)
 
 

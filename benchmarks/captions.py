@@ -110,7 +110,7 @@ def learned(bench: Bench, name: str, seed: int, train: bool) -> Writer | None:
         bench.keep(f"{name}-{seed}", trained=trained, parameters=whole, seconds=seconds)
         facts = bench.results[f"{name}-{seed}"]
         save_model(model, str(weights))
-    model.eval()
+    model.cpu().eval()  # it may have learned on a GPU; the time of writing is a core's
 
     @torch.inference_mode()
     def write(maps: torch.Tensor) -> list[str]:
@@ -128,7 +128,7 @@ def shipped(bench: Bench) -> Writer:
     """The model in the package, as a user has it: another budget, another recipe."""
     weights = digest(bench.arguments.model / "model.safetensors")
     if bench.results.get("shipped", {}).get("weights") != weights:
-        bench.results.pop("shipped", None)
+        bench.forget("shipped")
     pipeline = load(str(bench.arguments.model), device="cpu")
     parameters = count_parameters(pipeline.model)
 

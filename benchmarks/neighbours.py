@@ -15,7 +15,7 @@ import numpy as np
 from mm_memgpt.words import words
 
 ORDERS = (1, 2, 3, 4)
-CHOICES = (1, 2, 5, 10, 20, 40)
+CHOICES = (1, 2, 5, 10, 20, 40, 60, 90, 120, 160)
 """How many neighbours are tried on validation."""
 
 Vector = dict[tuple[str, ...], float]

@@ -23,6 +23,7 @@ TITLES = {
 }
 """Rows and how the page calls them, in its order."""
 
+PICTURED = "CIDEr against parameters and against milliseconds a photo"
 HEAD = (
     "| row | parameters (trained), M | CIDEr | BLEU-4 | ROUGE-L | distinct | ms a photo | training, core s |",
     "|---|---:|---:|---:|---:|---:|---:|---:|",
@@ -46,7 +47,8 @@ def write_page(page: Path, results: dict[str, Any]) -> None:
     image = page.parent / "images" / "captions_benchmark.png"
     image.parent.mkdir(exist_ok=True)
     plot(rows).savefig(image, dpi=120)
-    body = "\n".join([*HEAD, *(line(name, row) for name, row in rows.items()), "", *seeds(results)])
+    table = [*HEAD, *(line(name, row) for name, row in rows.items())]
+    body = "\n".join([*table, "", *seeds(results), f"![{PICTURED}](images/{image.name})", ""])
     page.write_text(between.sub(lambda found: f"{found[1]}\n{body}\n{found[2]}", text, count=1), encoding="utf-8")
 
 
@@ -58,7 +60,7 @@ def runs(results: dict[str, Any], name: str) -> dict[str, dict[str, Any]]:
 
 def first_seeds(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Each row's figures at its first seed, in the page's order."""
-    return {name: next(iter(found.values())) for name in TITLES if (found := runs(results, name))}
+    return {name: found[min(found)] for name in TITLES if (found := runs(results, name))}
 
 
 def line(name: str, row: dict[str, Any]) -> str:
@@ -92,7 +94,7 @@ def seeds(results: dict[str, Any]) -> list[str]:
         if len(found) > 1:
             each = ", ".join(f"{value:.3f} (seed {seed})" for seed, value in found.items())
             lines.append(f"- {title}: CIDEr {each}; mean {statistics.mean(found.values()):.3f}")
-    return ["CIDEr of the rows that were run with several seeds:", "", *lines] if lines else []
+    return ["CIDEr of the rows that were run with several seeds:", "", *lines, ""] if lines else []
 
 
 def plot(rows: dict[str, dict[str, Any]]) -> Any:

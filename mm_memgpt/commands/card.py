@@ -65,7 +65,7 @@ def run(arguments: Namespace) -> int:
         f"{beams:.0f} ms with beam {arguments.beams} (median of {min(TIMED, total)}).",
     ]
     sections = {"parts": parts_table(model.model), "runs": runs, "figures": figures_table(figures, notes)}
-    sources = [sample.source for sample, _ in found]
+    sources = [Path(sample.source).name for sample, _ in found]
     sections["examples"] = examples_table(sources, captions, confidence, cider)
     replace_sections(card, sections)
     return status(skipped, total)

@@ -1,11 +1,12 @@
 """The caption benchmark from photos to page, on a few photos with a tiny model."""
 
 import json
+from shutil import copytree
 
 import numpy as np
 import pytest
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from mm_memgpt.encoders.image import create_trunk
 from mm_memgpt.presets import tiny
@@ -70,6 +71,18 @@ def test_two_rows_from_photos_to_page(run, data, capsys):
     assert page.startswith("# Page\n")
     assert page.count("\n| nearest neighbours' caption (k = ") == page.count("\n| ours |") == 1
     assert Image.open(data / "images" / "captions_benchmark.png").size == (1200, 576)
+
+
+def test_the_shipped_model_is_measured_anew_when_its_weights_are_others(run, data, tiny_model_folder, tmp_path):
+    assert run("--rows", "shipped", "--limit", "3", output="shipped") == 0
+    before = results(data, "shipped")["shipped"]
+    assert before["val"]["photos"] == 3
+    assert before["milliseconds"] > 0
+    copytree(tiny_model_folder, tmp_path / "other")
+    weights = load_file(tmp_path / "other" / "model.safetensors")
+    save_file({n: w * 1.5 for n, w in weights.items()}, tmp_path / "other" / "model.safetensors", {"format": "pt"})
+    run("--rows", "shipped", "--limit", "3", "--model", str(tmp_path / "other"), output="shipped")
+    assert results(data, "shipped")["shipped"]["weights"] != before["weights"]
 
 
 def test_the_stock_trainer_s_row_learns_too(run, data):
