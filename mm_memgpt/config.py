@@ -110,8 +110,12 @@ class TextConfig:
     """Attention heads of each."""
     dropout: float = 0.0
     """Dropout on what each adds."""
+    rerank: float = 0.0
+    """Weight of the cosine between a sentence's key and the memory's, beside its mean log-probability, when the best of
+    the beams is chosen; 0 takes the likeliest."""
 
     def __post_init__(self) -> None:
+        require(self.rerank >= 0, f"rerank {self.rerank} must be at least 0; try rerank=2")
         require(self.layers >= 1, f"layers {self.layers} must be at least 1; try layers=2")
         require(0 <= self.dropout < 1, f"dropout {self.dropout} must be at least 0 and below 1; try dropout=0.1")
 

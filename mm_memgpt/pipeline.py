@@ -339,8 +339,8 @@ class Pipeline:
         memory, mask = self.model.readable(fused)
         begun = self._begin(prompt).expand(len(memory), -1)
         text = {"decoder_input_ids" if self.model.writes_from_a_source else "input_ids": begun}
-        how = {"num_beams": beams, "do_sample": False, **options}
-        sequences = self.model.generate(memory=memory, memory_mask=mask, **text, **how)  # (b, t)
+        how = {"memory": memory, "memory_mask": mask, "num_beams": beams, "do_sample": False, **text, **options}
+        sequences = self._generate(fused.key, beams, how)  # (b, t)
         given, end = begun.shape[1] - 1, self.processor.tokenizer.eos_token_id
         chosen, written = read_back(self.model, sequences, memory, mask, given, end, wanted)  # (b, t - 1)
         signals = {name: SIGNAL[name](written).tolist() for name in wanted}
@@ -350,6 +350,20 @@ class Pipeline:
             )
             for row, (tokens, logprobs) in enumerate(zip(sequences[:, 1:].tolist(), chosen.tolist(), strict=True))
         ]
+
+    def _generate(self, key: Tensor | None, beams: int, how: dict[str, Any]) -> Tensor:
+        """The tokens of each memory's best sentence (b, t), by its score and by its key's cosine with `key` (b, k)."""
+        settings = self.model.config.text
+        searched = beams > 1 and not how["do_sample"] and "num_return_sequences" not in how
+        if settings is None or settings.rerank == 0 or key is None or not searched:
+            return self.model.generate(**how)
+        every = {"num_return_sequences": beams, "return_dict_in_generate": True, "output_scores": True}
+        found = self.model.generate(**how, **every)
+        real = found.sequences != self.processor.tokenizer.pad_token_id  # (b * beams, t)
+        keys = self.model.read_text(found.sequences, real).key.squeeze(1)
+        cosine = (keys * key.to(keys.dtype).repeat_interleave(beams, 0)).sum(-1)
+        best = (found.sequences_scores + settings.rerank * cosine).view(-1, beams).argmax(1)  # (b)
+        return found.sequences.view(len(best), beams, -1)[torch.arange(len(best), device=best.device), best]
 
     def _judged(self, caption: Caption, signals: dict[str, float]) -> Judged:
         """The caption as sure as its signals make it, where the model is calibrated."""

@@ -278,3 +278,33 @@ def test_a_step_that_cannot_be_taken_is_one_line(call, message, model, photos):
 
 def decoded(model, photo, **options):
     return model.decode(model.fuse(model.bank.write(model.bank.empty(), model.encode(photo))), **options)
+
+
+def test_the_sentence_that_fits_the_photo_best_is_chosen_among_the_beams(tiny_model_folder, photos):
+    model = load(tiny_model_folder, device="cpu")
+    features = model.encode(photos[0])
+    fused = model.fuse(model.bank.write(model.bank.empty(1), features))
+    torch.testing.assert_close(fused.key, features.key[:, 0])
+    every = model.decode_each(fused, beams=4, num_return_sequences=4)
+    texts = [caption.text for caption in every]
+    assert len(set(texts)) > 1
+    model.model.config.text.rerank = 1e6  # the key alone decides
+    chosen = model.caption(photos[0], beams=4)
+    assert chosen == model.decode(fused, beams=4)
+    memory, mask = model.model.readable(fused)
+    how = {"num_beams": 4, "num_return_sequences": 4, "do_sample": False, "memory": memory, "memory_mask": mask}
+    sequences = model.model.generate(model.model.begin(1), **how)
+    keys = model.model.read_text(sequences, sequences != model.processor.tokenizer.pad_token_id).key.squeeze(1)
+    assert chosen.text == texts[int((keys @ features.key[0, 0]).argmax())]
+    model.model.config.text.rerank = 0.0
+    assert model.caption(photos[0], beams=4).text == texts[0]
+
+
+def test_a_memory_without_keys_and_a_single_beam_are_not_ranked_again(tiny_model_folder, photos):
+    model = load(tiny_model_folder, device="cpu")
+    plain = model.caption(photos[0], beams=1)
+    fused = model.fuse(model.bank.write(model.bank.empty(1), model.encode(photos[0])))
+    likeliest = model.decode(fused, beams=4)
+    model.model.config.text.rerank = 1e6
+    assert model.caption(photos[0], beams=1) == plain
+    assert model.decode(fused._replace(key=None), beams=4) == likeliest

@@ -29,6 +29,8 @@ class Fused(NamedTuple):
     """(b, d): the whole memory in one token."""
     alignment: Tensor | None
     """(b, m, m): how much each token read of each token of the other modalities; None unless asked for."""
+    key: Tensor | None = None
+    """(b, k): direction of the sum of all items' keys, 0 for an empty memory; None where tokens came without keys."""
 
 
 class MultimodalFuser(nn.Module):
@@ -84,7 +86,8 @@ class MultimodalFuser(nn.Module):
         mask = rearrange(mask, "b s p -> b (s p)")
         query = repeat(self.readout_query, "d -> b 1 d", b=len(tokens))
         readout = rearrange(self.readout(query, self.readout_norm(tokens), mask), "b 1 d -> b d")
-        return Fused(tokens, mask, readout, aligned)
+        key = nn.functional.normalize(state.key_sums.sum(1), dim=-1).to(readout.dtype)
+        return Fused(tokens, mask, readout, aligned, key)
 
     def fuse(
         self,

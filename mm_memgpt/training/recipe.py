@@ -160,6 +160,8 @@ class Recipe:
     """Captions a photo gives at a time, or that are sampled of it."""
     smoothing: float = 0.1
     """Captioning: label smoothing."""
+    rerank: float = 0.0
+    """Contrastive: weight that the keys are given afterwards when the best of the beams is chosen."""
     checkpoints: int = 4
     """How often the run is evaluated and saved."""
     workers: int = 1

@@ -92,6 +92,7 @@ def contrastive_task(recipe: Recipe) -> Task:
     model, processor = caption_model(recipe)
     if model.text_encoder is None:
         raise InputError(f"{recipe.start or recipe.preset}: has no text encoder; contrastive training needs text in it")
+    model.config.text.rerank = recipe.rerank
     model.requires_grad_(False)
     model.image_encoder.freeze()
     model.text_encoder.requires_grad_(True)
