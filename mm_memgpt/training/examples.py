@@ -1,4 +1,4 @@
-"""One sample of a reader made into what a model takes: the crop, and the teacher's answer or the written caption.
+"""One sample of a reader made into what a model takes: the crop, and the teacher's answer or what people wrote.
 
 Notable: an example opens what cannot cross a process boundary (the teacher) only where it is first used, so it can be
 sent to the loader's worker processes.
@@ -70,35 +70,41 @@ class DistillationExample:
         }
 
 
-class CaptionExample:
-    """A photo's crop, and `count` of its captions as token numbers, from the token `begin` to the tokenizer's end."""
+class SentenceExample:
+    """`count` of a sample's captions, or its text, as token numbers from `begin` to the tokenizer's end.
 
-    def __init__(
-        self,
-        tokenizer: PreTrainedTokenizerFast,
-        begin: int,
-        statistics: PixelStatistics,
-        augment: Augment | None,
-        count: int,
-    ) -> None:
-        self.tokenizer, self.begin, self.statistics = tokenizer, begin, statistics
-        self.augment, self.count = augment, count
+    At most `longest` of them: a cut takes the end with it, so nothing is taught to end in the middle.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, begin: int, count: int, longest: int) -> None:
+        self.tokenizer, self.begin, self.count, self.longest = tokenizer, begin, count, longest
 
     def __call__(self, sample: Sample, generator: random.Random) -> dict[str, Any]:
-        if not sample.captions:
-            raise InputError(f"{sample.source}: has no caption; captioning needs a column of captions")
+        written = sample.captions or ((sample.text,) if sample.text else ())
+        if not written:
+            raise InputError(f"{sample.source}: has no caption; name the column of captions, or that of text")
+        order = generator.sample(range(len(written)), k=len(written))
+        chosen = [written[order[i % len(order)]] for i in range(self.count)]
+        text = self.tokenizer([sentence(each) for each in chosen], add_special_tokens=False)["input_ids"]
+        rows = [[self.begin, *ids, self.tokenizer.eos_token_id][: self.longest] for ids in text]
+        return {"input_ids": [torch.tensor(row) for row in rows]}
+
+
+class CaptionExample:
+    """A photo's crop, and its sentences as `sentences` gives them."""
+
+    def __init__(self, sentences: SentenceExample, statistics: PixelStatistics, augment: Augment | None) -> None:
+        self.sentences, self.statistics, self.augment = sentences, statistics, augment
+
+    def __call__(self, sample: Sample, generator: random.Random) -> dict[str, Any]:
         photo = photo_of(sample)
         if self.augment is not None:
             photo = crop(photo, self.augment, self.statistics.size, generator)
-        order = generator.sample(range(len(sample.captions)), k=len(sample.captions))
-        chosen = [sample.captions[order[i % len(order)]] for i in range(self.count)]
-        text = self.tokenizer([sentence(caption) for caption in chosen], add_special_tokens=False)["input_ids"]
-        rows = [torch.tensor([self.begin, *ids, self.tokenizer.eos_token_id]) for ids in text]
-        return {"pixel_values": normalise(photo, self.statistics), "input_ids": rows}
+        return {"pixel_values": normalise(photo, self.statistics)} | self.sentences(sample, generator)
 
 
 class PadText:
-    """Photos stacked, and their sentences padded on the right: (b, 3, h, w) and (b * captions, t).
+    """Photos, where there are any, stacked (b, 3, h, w), and sentences padded on the right (b * captions, t).
 
     The sentences are called as the model calls what it writes: `written` is "decoder_" before an encoder-decoder.
     """
@@ -109,8 +115,8 @@ class PadText:
     def __call__(self, examples: list[dict[str, Any]]) -> dict[str, Tensor]:
         text = [ids for example in examples for ids in example["input_ids"]]
         mask = [torch.ones_like(ids) for ids in text]
-        return {
-            "pixel_values": torch.stack([example["pixel_values"] for example in examples]),
+        photos = [example["pixel_values"] for example in examples if "pixel_values" in example]
+        return ({"pixel_values": torch.stack(photos)} if photos else {}) | {
             f"{self.written}input_ids": pad_sequence(text, batch_first=True, padding_value=self.pad),
             f"{self.written}attention_mask": pad_sequence(mask, batch_first=True),
         }

@@ -131,8 +131,8 @@ class Recipe:
     """One training run."""
 
     objective: str
-    """distillation (a trunk from a teacher), captioning (the whole model), contrastive (its keys) or self_critical (the
-    whole model, rewarded for what it writes)."""
+    """distillation (a trunk from a teacher), language (the decoder, from text alone), captioning (the whole model),
+    contrastive (its keys) or self_critical (the whole model, rewarded for what it writes)."""
     output: str
     """Folder for checkpoints, logs and the result."""
     data: DataSettings
@@ -158,8 +158,10 @@ class Recipe:
     """Captioning: whole model to start from, by folder or name."""
     captions: int = 5
     """Captions a photo gives at a time, or that are sampled of it."""
+    longest: int = 64
+    """Tokens of a sentence that are learned from; longer ones are cut."""
     smoothing: float = 0.1
-    """Captioning: label smoothing."""
+    """Language and captioning: label smoothing."""
     rerank: float = 0.0
     """Contrastive: weight that the keys are given afterwards when the best of the beams is chosen."""
     checkpoints: int = 4
@@ -170,7 +172,8 @@ class Recipe:
     def __post_init__(self) -> None:
         require(self.preset in PRESETS, f"preset {self.preset!r} is unknown; known: {', '.join(PRESETS)}")
         whole = ("tokenizer", "start", "decoder")
-        needed = {"distillation": ("teacher",), "captioning": whole, "contrastive": whole, "self_critical": whole}
+        needed = {"distillation": ("teacher",)}
+        needed |= dict.fromkeys(("language", "captioning", "contrastive", "self_critical"), whole)
         require(self.objective in needed, f"objective {self.objective!r} is unknown; known: {', '.join(needed)}")
         keys = needed[self.objective]
         given = any(getattr(self, key) is not None for key in keys)
@@ -178,6 +181,7 @@ class Recipe:
         for key in ("tokenizer", "trunk", "tower", "decoder"):
             alone = self.start is None or getattr(self, key) is None
             require(alone, f"start {self.start!r} brings its own {key}; leave out {key!r}")
+        require(self.longest >= 3, f"longest {self.longest} must be at least 3: the begin, a word and the end")
         for name in ("captions", "checkpoints"):
             require(getattr(self, name) >= 1, f"{name} {getattr(self, name)} must be at least 1")
         require(0 <= self.smoothing < 1, f"smoothing {self.smoothing} must be at least 0 and below 1; try 0.1")

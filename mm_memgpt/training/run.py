@@ -53,7 +53,7 @@ def train(recipe_path: str | Path, overrides: list[str] | None = None, resume: b
     )
     trainer = RecipeTrainer(
         task.model,
-        training_arguments(recipe, len(stream)),
+        training_arguments(recipe, len(stream), task.given),
         data_collator=task.collate,
         train_dataset=stream,
         eval_dataset=val,
@@ -107,7 +107,7 @@ def counted(skipped: list[str]) -> str:
     return f"{len(skipped)} {'sample' if len(skipped) == 1 else 'samples'}: {'; '.join(skipped[:3])}{more}"
 
 
-def training_arguments(recipe: Recipe, samples: int) -> TrainingArguments:
+def training_arguments(recipe: Recipe, samples: int, given: str) -> TrainingArguments:
     """The recipe in the Trainer's words: one pass over the stream, which already holds all epochs."""
     settings = recipe.optimiser
     steps = max(1, math.ceil(samples / (settings.batch * settings.accumulate)))
@@ -144,7 +144,7 @@ def training_arguments(recipe: Recipe, samples: int) -> TrainingArguments:
         dataloader_pin_memory=accelerated,
         remove_unused_columns=False,
         prediction_loss_only=True,
-        label_names=["pixel_values"],  # without a label that every batch has, the Trainer measures no loss
+        label_names=[given],  # without a label that every batch has, the Trainer measures no loss
     )
 
 

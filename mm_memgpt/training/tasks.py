@@ -26,7 +26,14 @@ from mm_memgpt.objectives.contrastive import Contrastive
 from mm_memgpt.objectives.distillation import Distillation, TrunkDistillation
 from mm_memgpt.objectives.self_critical import CiderReward, SelfCritical
 from mm_memgpt.presets import PRESETS
-from mm_memgpt.training.examples import CaptionExample, DistillationExample, PadText, RewardExample, stack_photos
+from mm_memgpt.training.examples import (
+    CaptionExample,
+    DistillationExample,
+    PadText,
+    RewardExample,
+    SentenceExample,
+    stack_photos,
+)
 from mm_memgpt.training.recipe import Augment, Recipe
 from mm_memgpt.training.sources import reader_of
 from mm_memgpt.training.stream import Transform
@@ -44,12 +51,15 @@ class Task(NamedTuple):
     collate: Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]]
     keep: Callable[[Path], None]
     """Writes the result of the run into its folder."""
+    given: str = "pixel_values"
+    """A key that every batch has."""
 
 
 def build_task(recipe: Recipe) -> Task:
     """The task of the recipe's objective."""
     tasks = {
         "distillation": distillation_task,
+        "language": language_task,
         "captioning": captioning_task,
         "contrastive": contrastive_task,
         "self_critical": self_critical_task,
@@ -72,6 +82,30 @@ def distillation_task(recipe: Recipe) -> Task:
         return DistillationExample(path, statistics, model.grids, augment)
 
     return Task(model, Distillation(), example, default_collate, keep)
+
+
+def language_task(recipe: Recipe) -> Task:
+    """A decoder that has read sentences without a photo, before it is shown any; keeps the whole model.
+
+    What reads the memory has no part in it and stays as it was.
+
+    Raises:
+        InputError: the language model is an encoder-decoder.
+    """
+    model, processor = caption_model(recipe)
+    if model.writes_from_a_source:
+        name = recipe.start or recipe.decoder
+        raise InputError(f"{name}: an encoder-decoder; language training needs a causal model")
+    for part in (model.image_encoder, model.fuser, model.text_encoder):
+        if part is not None:
+            part.requires_grad_(False)
+    begin, pad = model.begin(1).item(), processor.tokenizer.pad_token_id
+
+    def example(augment: Augment | None) -> SentenceExample:
+        return SentenceExample(processor.tokenizer, begin, recipe.captions, recipe.longest)
+
+    objective = Captioning(recipe.smoothing)
+    return Task(model, objective, example, PadText(pad), keeper(model, processor), given="input_ids")
 
 
 def captioning_task(recipe: Recipe) -> Task:
@@ -147,7 +181,8 @@ def caption_examples(
         model.image_encoder.freeze()
     statistics = pixel_statistics(model.config.image)
     begin = model.begin(1).item()
-    return lambda augment: CaptionExample(processor.tokenizer, begin, statistics, augment, recipe.captions)
+    sentences = SentenceExample(processor.tokenizer, begin, recipe.captions, recipe.longest)
+    return lambda augment: CaptionExample(sentences, statistics, augment)
 
 
 def keeper(model: MMMemGPTForConditionalGeneration, processor: MMMemGPTProcessor) -> Callable[[Path], None]:

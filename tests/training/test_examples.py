@@ -12,7 +12,14 @@ from transformers import PreTrainedTokenizerFast
 
 from mm_memgpt.encoders.image import PixelStatistics
 from mm_memgpt.knowledge.teacher import ImageTeacher
-from mm_memgpt.training.examples import CaptionExample, DistillationExample, PadText, normalise, sentence
+from mm_memgpt.training.examples import (
+    CaptionExample,
+    DistillationExample,
+    PadText,
+    SentenceExample,
+    normalise,
+    sentence,
+)
 from mm_memgpt.training.recipe import Augment
 from mm_memgpt.training.stream import crop
 from mm_memgpt.types import InputError, Sample
@@ -62,14 +69,14 @@ def test_captions_are_learned_as_people_write_sentences(written, due):
 
 
 def test_captions_begin_and_end_and_say_what_was_written(tokenizer):
-    written = CaptionExample(tokenizer, 0, STATISTICS, None, 3)(sample(), Random(0))["input_ids"]
+    written = SentenceExample(tokenizer, 0, 3, longest=64)(sample(), Random(0))["input_ids"]
     assert all(ids[0] == 0 and ids[-1] == 1 and (ids[1:-1] > 2).all() for ids in written)
     assert {tokenizer.decode(ids[1:-1]) for ids in written} == {sentence(caption) for caption in CAPTIONS}
 
 
 @pytest.mark.parametrize(("count", "least", "most"), [(2, 0, 1), (5, 1, 2), (6, 2, 2)])
 def test_every_caption_is_used_before_one_comes_again(tokenizer, count, least, most):
-    written = CaptionExample(tokenizer, 0, STATISTICS, None, count)(sample(), Random(1))["input_ids"]
+    written = SentenceExample(tokenizer, 0, count, longest=64)(sample(), Random(1))["input_ids"]
     texts = [tokenizer.decode(ids[1:-1]) for ids in written]
     assert len(texts) == count
     counts = [texts.count(sentence(caption)) for caption in CAPTIONS]
@@ -77,8 +84,17 @@ def test_every_caption_is_used_before_one_comes_again(tokenizer, count, least, m
     assert max(counts) == most
 
 
+def test_a_sentence_is_cut_with_its_end_and_text_stands_in_for_captions(tokenizer):
+    whole, cut = (
+        SentenceExample(tokenizer, 0, 1, longest)(Sample(source="poem:1", text="the blue boat sails"), Random(0))
+        for longest in (64, 4)
+    )
+    assert tokenizer.decode(whole["input_ids"][0][1:-1]) == "The blue boat sails."
+    assert cut["input_ids"][0].tolist() == whole["input_ids"][0][:4].tolist()
+
+
 def test_the_generator_decides_crop_and_captions(tokenizer):
-    example = CaptionExample(tokenizer, 0, STATISTICS, Augment(area=0.3), 2)
+    example = CaptionExample(SentenceExample(tokenizer, 0, 2, longest=64), STATISTICS, Augment(area=0.3))
     first, again, other = (example(sample(), Random(seed)) for seed in (0, 0, 5))
     assert torch.equal(first["pixel_values"], again["pixel_values"])
     assert all(map(torch.equal, first["input_ids"], again["input_ids"]))
@@ -96,11 +112,14 @@ def test_sentences_are_padded_on_the_right_and_stay_with_their_photo():
     assert batch["input_ids"].tolist() == [[0, 5, 1, 2, 2], [0, 6, 8, 9, 1], [0, 3, 1, 2, 2], [0, 1, 2, 2, 2]]
     assert batch["attention_mask"].sum(1).tolist() == [3, 5, 3, 2]
     assert (batch["input_ids"][batch["attention_mask"] == 0] == 2).all()
+    texts = [{"input_ids": example["input_ids"]} for example in examples]
+    assert PadText(pad=2)(texts).keys() == {"input_ids", "attention_mask"}
 
 
 def test_a_sample_without_words_or_photo_is_named(tokenizer):
-    example = CaptionExample(tokenizer, 0, STATISTICS, None, 2)
-    with pytest.raises(InputError, match=r"^photos.parquet:4: has no caption; captioning needs a column of captions$"):
+    example = CaptionExample(SentenceExample(tokenizer, 0, 2, longest=64), STATISTICS, None)
+    due = r"^photos.parquet:4: has no caption; name the column of captions, or that of text$"
+    with pytest.raises(InputError, match=due):
         example(sample(captions=()), Random(0))
     with pytest.raises(InputError, match=r"^poem:1: has no photo; training needs a column of photos$"):
         example(Sample(source="poem:1", captions=("x",)), Random(0))

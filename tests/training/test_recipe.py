@@ -115,7 +115,7 @@ def test_the_last_of_two_changes_counts(file):
         ("optimiser.batch=0", "optimiser.batch 0 must be at least 1"),
         ("optimiser.gate_rate=-1", "optimiser.gate_rate -1.0 must be at least 0"),
         ("preset=giant", "preset 'giant' is unknown; known: tiny, nano, small, base"),
-        ("objective=painting", "objective 'painting' is unknown; known: distillation, captioning"),
+        ("objective=painting", "objective 'painting' is unknown; known: distillation, language, captioning"),
         ("objective=distillation", "objective distillation needs the key 'teacher'"),
         ("tokenizer=null", "objective captioning needs the key 'tokenizer' or 'start'"),
         ("start=nano", "start 'nano' brings its own tokenizer; leave out 'tokenizer'"),

@@ -2,6 +2,8 @@
 
 import math
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -87,6 +89,19 @@ def test_each_objective_runs_from_a_whole_model_to_a_whole_model(objective, writ
     changed = {name.split(".")[0] for name in before if not torch.equal(before[name].half(), after[name])}
     # the rewards of a model that writes nonsense are too rare to count on
     assert changed == {"text_encoder", "image_encoder"} if objective == "contrastive" else set(before) == set(after)
+
+
+def test_a_decoder_learns_to_write_from_text_alone(write_recipe, tmp_path, tiny_model_folder):
+    table = pa.table({"captions": [["A dog runs.", "Two boats."], ["One cat sits on grass."]]})
+    pq.write_table(table, tmp_path / "t.parquet")
+    data = {"root": str(tmp_path), "train": [{"path": "t.parquet"}], "val": {"path": "t.parquet"}}
+    changes = {"objective": "language", "start": str(tiny_model_folder), "tokenizer": None, "data": data}
+    figures = train(write_recipe(tmp_path, **changes, optimiser={"epochs": 40, "batch": 2, "rate": 0.01}))
+    assert figures["eval_loss"] < 2.5  # from ln 300 = 5.7
+    before, after = (load_file(folder / "model.safetensors") for folder in (tiny_model_folder, tmp_path / "output"))
+    changed = {name for name in before if not torch.equal(before[name].half(), after[name])}
+    assert changed
+    assert all(name.startswith("decoder.") and "cross" not in name for name in changed), changed
 
 
 def test_word_weights_are_of_every_photo_that_can_be_read(write_recipe, write_photos, material, tmp_path):

@@ -63,7 +63,7 @@ def trainer(write_recipe, tmp_path) -> RecipeTrainer:
     recipe = read_recipe(write_recipe(tmp_path), ["workers=1"])
     return RecipeTrainer(
         nn.Conv2d(3, 2, 3).to(memory_format=torch.channels_last),
-        training_arguments(recipe, 5),
+        training_arguments(recipe, 5, "pixel_values"),
         train_dataset=[{"pixel_values": n} for n in range(5)],
         eval_dataset=[{"pixel_values": n} for n in range(3)],
         objective=lambda model, batch: {"loss": model.weight.sum() * 0 + batch["pixel_values"].float().mean()},
