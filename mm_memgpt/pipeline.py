@@ -1,16 +1,12 @@
 """The facade: a model folder with its processor, as one object that takes photos and gives captions.
 
-Notable: `caption` is `encode`, `bank.write`, `fuse` and `decode` in a row, which can be called one by one; a word's
-log-probability comes from one teacher-forced pass over the finished sentence, because a beam's scores are not the
-model's own probabilities; photos are opened a batch at a time, so a folder may be of any length.
+Notable: `caption` is `encode`, `bank.write`, `fuse` and `decode` in a row, which can be called one by one; photos are
+opened a batch at a time, so a folder may be of any length.
 
-b batch   n photos   p tokens per photo   m memory tokens   t tokens of the longest sentence, the bos token included
-d width   k key width
+b batch   n photos   p tokens per photo   m memory tokens   d width   k key width
 """
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import islice
 from os import PathLike, fspath
@@ -26,16 +22,17 @@ from mm_memgpt.config import SIGNALS, DecoderConfig, ImageConfig
 from mm_memgpt.datasets.photo import as_photo
 from mm_memgpt.explain.attention import attention
 from mm_memgpt.explain.evidence import GRID, Evidence, occlusion
-from mm_memgpt.explain.written import owners, written
+from mm_memgpt.explain.written import written
 from mm_memgpt.fusion.fuser import Fused
 from mm_memgpt.memory.bank import MemoryBank
 from mm_memgpt.memory.sources import Sources
 from mm_memgpt.models.assembly import put_together
-from mm_memgpt.models.confidence import SIGNAL, Judged, probability, read_back
+from mm_memgpt.models.confidence import Judged
 from mm_memgpt.models.loading import find, read_model
 from mm_memgpt.models.mm_memgpt import MMMemGPTForConditionalGeneration
 from mm_memgpt.models.processor import MMMemGPTProcessor
-from mm_memgpt.types import Caption, Features, InputError, Match, MemoryState, Word
+from mm_memgpt.models.writer import Writer
+from mm_memgpt.types import Caption, Features, InputError, Match, MemoryState
 from mm_memgpt.words import sentence
 
 Photo = str | PathLike | Image | np.ndarray
@@ -98,6 +95,7 @@ class Pipeline:
     def __init__(self, model: MMMemGPTForConditionalGeneration, processor: MMMemGPTProcessor) -> None:
         self.model = model
         self.processor = processor
+        self._writer = Writer(model, processor.tokenizer)
 
     def save(self, folder: str | PathLike) -> None:
         """Writes model and processor into a folder, from which `load` reads them."""
@@ -175,7 +173,7 @@ class Pipeline:
     def _judge_photos(self, pixel_values: Tensor, beams: int) -> list[Judged]:
         with torch.inference_mode():
             state = self.model.perceive(pixel_values.to(self.device, self.model.dtype))
-        return self._judge(self.fuse(state), "", beams, SIGNALS)
+        return self._writer.write(self.fuse(state), "", beams, SIGNALS)
 
     def keys_each(
         self, photos: Iterable[Photo | InputError], batch: int = 16
@@ -327,72 +325,7 @@ class Pipeline:
 
     def decode_each(self, fused: Fused, prompt: str = "", beams: int = 4, **options: Any) -> list[Caption]:
         """As `decode`, but always a list of b sentences, one a memory."""
-        calibrated = self.model.config.confidence
-        wanted = () if calibrated is None else calibrated.signals
-        return [judged.caption for judged in self._judge(fused, prompt, beams, wanted, **options)]
-
-    @torch.inference_mode()
-    def _judge(self, fused: Fused, prompt: str, beams: int, wanted: Sequence[str], **options: Any) -> list[Judged]:
-        """A sentence a memory, with the wanted signals, among which are those of a calibrated confidence."""
-        if beams < 1:
-            raise InputError(f"beams {beams} must be at least 1; try beams=4")
-        memory, mask = self.model.readable(fused)
-        begun = self._begin(prompt).expand(len(memory), -1)
-        text = {"decoder_input_ids" if self.model.writes_from_a_source else "input_ids": begun}
-        how = {"memory": memory, "memory_mask": mask, "num_beams": beams, "do_sample": False, **text, **options}
-        sequences = self._generate(fused.key, beams, how)  # (b, t)
-        given, end = begun.shape[1] - 1, self.processor.tokenizer.eos_token_id
-        chosen, written = read_back(self.model, sequences, memory, mask, given, end, wanted)  # (b, t - 1)
-        signals = {name: SIGNAL[name](written).tolist() for name in wanted}
-        return [
-            self._judged(
-                self._sentence(tokens, logprobs, given), {name: values[row] for name, values in signals.items()}
-            )
-            for row, (tokens, logprobs) in enumerate(zip(sequences[:, 1:].tolist(), chosen.tolist(), strict=True))
-        ]
-
-    def _generate(self, key: Tensor | None, beams: int, how: dict[str, Any]) -> Tensor:
-        """The tokens of each memory's best sentence (b, t), by its score and by its key's cosine with `key` (b, k)."""
-        settings = self.model.config.text
-        searched = beams > 1 and not how["do_sample"] and "num_return_sequences" not in how
-        if settings is None or settings.rerank == 0 or key is None or not searched:
-            return self.model.generate(**how)
-        every = {"num_return_sequences": beams, "return_dict_in_generate": True, "output_scores": True}
-        found = self.model.generate(**how, **every)
-        real = found.sequences != self.processor.tokenizer.pad_token_id  # (b * beams, t)
-        keys = self.model.read_text(found.sequences, real).key.squeeze(1)
-        cosine = (keys * key.to(keys.dtype).repeat_interleave(beams, 0)).sum(-1)
-        best = (found.sequences_scores + settings.rerank * cosine).view(-1, beams).argmax(1)  # (b)
-        return found.sequences.view(len(best), beams, -1)[torch.arange(len(best), device=best.device), best]
-
-    def _judged(self, caption: Caption, signals: dict[str, float]) -> Judged:
-        """The caption as sure as its signals make it, where the model is calibrated."""
-        calibrated = self.model.config.confidence
-        sure = caption.confidence if calibrated is None else probability(calibrated, signals)
-        return Judged(replace(caption, confidence=sure), signals)
-
-    def _begin(self, prompt: str) -> Tensor:
-        """The prompt's tokens (1, t), behind the one that every text begins with."""
-        begin = self.model.begin(1)
-        tokens = self.processor.tokenizer(prompt, add_special_tokens=False)["input_ids"] if prompt else []
-        room = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
-        if room is not None and len(tokens) + 2 > room:
-            raise InputError(
-                f"prompt of {len(tokens)} tokens is too long for the {room} the model can hold; shorten it"
-            )
-        return torch.cat([begin, torch.tensor([tokens], dtype=begin.dtype, device=self.device)], dim=1)
-
-    def _sentence(self, tokens: list[int], logprobs: list[float], given: int) -> Caption:
-        """The sentence of the tokens behind bos, of which the first `given` are the prompt's."""
-        end = self.processor.tokenizer.eos_token_id
-        length = tokens.index(end, given) if end in tokens[given:] else len(tokens)
-        words = _words(self.processor.tokenizer, tokens[:length], logprobs[:length])
-        judged = logprobs[given : length + 1]  # the end of the sentence is a decision too
-        return Caption(
-            text=" ".join(word.word for word in words),
-            confidence=math.exp(sum(judged) / max(1, len(judged))),
-            words=tuple(words),
-        )
+        return [judged.caption for judged in self._writer.write(fused, prompt, beams, **options)]
 
 
 def rank(query: Tensor, found: Sequence[tuple[Any, Tensor]], top: int = 10) -> list[Match]:
@@ -408,16 +341,6 @@ def _check_counts(beams: int, batch: int) -> None:
 
 def _name(photo: Photo, place: int) -> str:
     return fspath(photo) if isinstance(photo, (str, PathLike)) else f"photo {place}"
-
-
-def _words(tokenizer: Any, tokens: list[int], logprobs: list[float]) -> list[Word]:
-    """The whitespace-separated words of the sentence, each with the sum over the tokens that `owners` gives it."""
-    words, owner = owners(tokenizer, tokens)
-    sums = [0.0] * len(words)
-    for place, logprob in zip(owner, logprobs, strict=True):
-        if words:
-            sums[place] += logprob
-    return [Word(*pair) for pair in zip(words, sums, strict=True)]
 
 
 def _device(device: str | None) -> torch.device:

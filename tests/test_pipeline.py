@@ -15,7 +15,8 @@ from safetensors.torch import load_file, save_file
 
 import mm_memgpt
 from mm_memgpt import Sources
-from mm_memgpt.pipeline import Pipeline, _words, load
+from mm_memgpt.models.writer import scored
+from mm_memgpt.pipeline import Pipeline, load
 from mm_memgpt.types import InputError
 
 
@@ -77,7 +78,7 @@ def test_words_spell_the_text_and_their_probabilities_are_the_models_own(model, 
 def test_each_token_counts_for_the_word_it_spells(model, text):
     tokenizer = model.processor.tokenizer
     tokens = tokenizer(text, add_special_tokens=False).input_ids
-    first, *others = _words(tokenizer, tokens, [-1.0] * len(tokens))
+    first, *others = scored(tokenizer, tokens, [-1.0] * len(tokens))
     assert [first.word, *(word.word for word in others)] == text.split()
     alone = [tokenizer(f" {word}", add_special_tokens=False).input_ids for word in text.split()[1:]]
     assert [-word.logprob for word in others] == [len(word) for word in alone]

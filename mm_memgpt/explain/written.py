@@ -6,8 +6,7 @@ model may write no word at all, and then there is nothing to ask.
 n rows   t tokens, the one that begins a text included   w words
 """
 
-from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,6 +14,7 @@ from torch import Tensor
 from mm_memgpt.models.mm_memgpt import MMMemGPTForConditionalGeneration
 from mm_memgpt.models.processor import MMMemGPTProcessor
 from mm_memgpt.types import InputError
+from mm_memgpt.words import owners
 
 
 class Written(NamedTuple):
@@ -46,23 +46,6 @@ def written(model: MMMemGPTForConditionalGeneration, processor: MMMemGPTProcesso
     words, owner = owners(processor.tokenizer, ids)
     tokens = torch.cat([model.begin(1), torch.tensor([ids], device=model.device)], dim=1)
     return Written(tokens, tuple(words), torch.tensor(owner, dtype=torch.long))
-
-
-def owners(tokenizer: Any, tokens: list[int]) -> tuple[list[str], list[int]]:
-    """The whitespace-separated words of the tokens' text, and the number of the word that each token belongs to.
-
-    A token belongs to the word that its first letter extends; spaces belong to the word that follows them.
-    """
-    prefixes = [
-        tokenizer.decode(tokens[:i], skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        for i in range(len(tokens) + 1)
-    ]
-    words, owner = prefixes[-1].split(), []
-    for before, after in pairwise(prefixes):
-        begins = before[-1:].isspace() or after[len(before) :][:1].isspace()
-        index = len(before.split()) - (0 if begins else 1)
-        owner.append(min(max(index, 0), max(len(words) - 1, 0)))
-    return words, owner
 
 
 def logprobs(model: MMMemGPTForConditionalGeneration, pixel_values: Tensor, text: Written, batch: int = 64) -> Tensor:

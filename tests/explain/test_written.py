@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from mm_memgpt.datasets.photo import as_photo
-from mm_memgpt.explain.written import Written, logprobs, owners, written
+from mm_memgpt.explain.written import Written, logprobs, written
 from mm_memgpt.pipeline import load
 from mm_memgpt.types import InputError
+from mm_memgpt.words import owners
 
 SENTENCE = "A brown dog zigzags ."
 
