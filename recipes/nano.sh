@@ -9,7 +9,7 @@ text=("$data"/text/{flickr30k_captions,books,bbc_summary,dailydialog,imdb,subjqa
 [ -f runs/tokenizer/tokenizer.json ] ||
     mm-memgpt tokenizer --output runs/tokenizer --data "$data/flickr8k/train.parquet" "${text[@]}"
 
-for stage in trunk captions keys self_critical; do
+for stage in trunk language captions keys self_critical; do
     [ -f "runs/$stage/report.json" ] && continue # written last
     resume=()
     compgen -G "runs/$stage/checkpoint-*/trainer_state.json" >/dev/null && resume=(--resume)
