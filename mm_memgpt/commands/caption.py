@@ -32,7 +32,7 @@ def run(arguments: Namespace) -> int:
         entries = list(entries)
         total = len(entries)
     model = model_for(entries, arguments)  # before the output is opened: a bad model must not empty a file
-    explain = None if arguments.explain is None else strips(model, arguments.explain)
+    explain = None if arguments.explain is None else strips(model, arguments)
     captions = caption_entries(entries, model, arguments)
     failed = 0
     with results(arguments.format, arguments.output) as write, progress(total, arguments.output) as bar:
@@ -61,15 +61,15 @@ def model_for(entries: Iterable[Entry], arguments: Namespace) -> "Pipeline | Non
     return model
 
 
-def strips(model: "Pipeline | None", folder: str) -> Callable[[str, Caption], InputError | None]:
+def strips(model: "Pipeline | None", arguments: Namespace) -> Callable[[str, Caption], InputError | None]:
     """What writes a photo's strip into the folder, which is made where missing, and says what went wrong.
 
     Raises:
-        InputError: the folder cannot be made.
+        InputError: the folder cannot be made, or lies in one that is captioned.
     """
     from mm_memgpt.commands.strips import make_folder, write_strip
 
-    return partial(write_strip, model, make_folder(folder))
+    return partial(write_strip, model, make_folder(arguments.explain, arguments.inputs))
 
 
 def caption_entries(

@@ -7,6 +7,7 @@ several folders cannot meet, and a second run replaces its own strips alone.
 import hashlib
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from mm_memgpt.datasets.files import reason
@@ -21,12 +22,15 @@ LONGEST = 60
 """Letters of the photo's own name at most: a file name has an end."""
 
 
-def make_folder(folder: str) -> Path:
+def make_folder(folder: str, inputs: Sequence[str]) -> Path:
     """The folder for the strips, made with those above it where it is missing.
 
     Raises:
-        InputError: it cannot be made, or is a file.
+        InputError: it cannot be made, is a file, or lies where the next run would take the strips for photos.
     """
+    for captioned in filter(os.path.isdir, inputs):
+        if Path(folder).resolve().is_relative_to(Path(captioned).resolve()):
+            raise InputError(f"{folder}: lies in {captioned}, whose photos are captioned; name a folder beside it")
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:

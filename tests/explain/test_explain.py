@@ -100,6 +100,14 @@ def test_a_folder_that_cannot_be_made_is_one_line_and_nothing_is_captioned(comma
     assert errors == "mm-memgpt: error: strips/of/mine: no folder can be made there (Not a directory); name another\n"
 
 
+def test_strips_are_not_laid_where_the_next_run_takes_them_for_photos(command, capsys):
+    photo("strips/a.png", 0)
+    assert command("strips") == 1
+    due = "strips/of/mine: lies in strips, whose photos are captioned; name a folder beside it"
+    assert capsys.readouterr() == ("", f"mm-memgpt: error: {due}\n")
+    assert not Path("strips/of").exists()
+
+
 def test_a_strip_that_cannot_be_written_is_one_line_and_its_caption_is_kept(command, capsys):
     photo("a.png", 0)
     photo("b.png", 1)
