@@ -27,7 +27,7 @@ def nano(vocab_size: int = 8192) -> MMMemGPTConfig:
         text=TextConfig(layers=2, heads=8, dropout=0.1),
         memory=MemoryConfig(slots=64, ring=8),
         decoder=DecoderConfig(
-            gate=1.0,
+            gate=0.1,  # wide open, the photo drowns the words: embeddings begin small
             dropout=0.1,
             model=_llama(vocab_size=vocab_size, hidden_size=256, layers=4, heads=8, positions=512),
         ),
