@@ -101,6 +101,54 @@ class ImageConfig:
 
 
 @dataclass(kw_only=True)
+class AudioConfig:
+    """How sounds become items: a trunk hears about a second, and its map is pooled to bands x times tokens."""
+
+    trunk: str = "mobilenetv4_conv_small_050"
+    """Name of a tower, its library before a slash (timm/, transformers/, torchaudio/); one without a slash is timm's,
+    which sees the spectrogram."""
+    trunk_args: dict[str, Any] = field(default_factory=dict)
+    """Further arguments of the library's own constructor."""
+    rate: int = 16_000
+    """Samples a second."""
+    seconds: float = 0.975
+    """Length of an item."""
+    bins: int = 64
+    """Mel bands of the spectrogram that timm's trunks see."""
+    bands: int = 1
+    """Cells of the pooled grid over frequency; 1 for trunks that hear the waveform."""
+    times: int = 4
+    """Cells of the pooled grid over time; an item has bands x times tokens."""
+    heads: int = 8
+    """Attention heads of the resampler."""
+    mean: float = -5.1
+    """Mean of the log-mel spectrogram, over ESC-10, spoken digits and GRID in equal parts."""
+    std: float = 5.0
+    """Its standard deviation."""
+    key: str = "learned"
+    """Retrieval key: "learned" from the pooled map, or "trunk", the tower's own place in a space it shares with text
+    (CLAP); the model's key_width is then that space's."""
+
+    def __post_init__(self) -> None:
+        require(self.key in KEYS, f"key {self.key!r} is unknown; known: {', '.join(KEYS)}")
+        require(min(self.bands, self.times) >= 1, f"grid {self.bands}x{self.times} must be at least 1x1; try 1x4")
+        require(self.rate >= 1000, f"rate {self.rate} must be at least 1000; try rate=16000")
+        require(self.bins >= 1, f"bins {self.bins} must be at least 1; try bins=64")
+        require(self.seconds > 0, f"seconds {self.seconds} must be more than 0; try seconds=0.975")
+        require(self.std > 0, f"std {self.std} must be more than 0; try std=5")
+
+    @property
+    def samples(self) -> int:
+        """How many samples an item has."""
+        return round(self.seconds * self.rate)
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens an item has."""
+        return self.bands * self.times
+
+
+@dataclass(kw_only=True)
 class TextConfig:
     """How sentences become items: layers that read both ways, over the decoder's own embeddings."""
 
