@@ -32,6 +32,7 @@ def parser() -> ArgumentParser:
     root = ArgumentParser(prog=PROGRAM, description="Sees and reads into one bounded memory, and writes from it.")
     root.add_argument("--version", action=Version, nargs=0, help="print the version and exit")
     commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_average(commands)
     _add_calibrate(commands)
     _add_caption(commands)
     _add_card(commands)
@@ -52,6 +53,16 @@ class Version(Action):
 
         print(f"{PROGRAM} {version(PROGRAM)}")
         parser.exit()
+
+
+def _add_average(commands: Action) -> None:
+    command = commands.add_parser("average", help="make one model of several runs: the mean of their weights")
+    command.add_argument("models", nargs="+", metavar="MODEL", help="folders or names of models of one shape")
+    command.add_argument("--output", required=True, metavar="FOLDER", help="where the average goes")
+    command.add_argument(
+        "--shares", nargs="+", type=float, metavar="X", help="of each model in the mean; default: equal ones"
+    )
+    command.set_defaults(run=_average)
 
 
 def _add_calibrate(commands: Action) -> None:
@@ -221,6 +232,13 @@ def _port(text: str) -> int:
 def _calibrate(arguments: Namespace) -> int:
     _quiet()
     from mm_memgpt.commands.calibrate import run
+
+    return run(arguments)
+
+
+def _average(arguments: Namespace) -> int:
+    _quiet()
+    from mm_memgpt.commands.average import run
 
     return run(arguments)
 
