@@ -5,6 +5,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from mm_memgpt.models.loading import find, read_model
+from mm_memgpt.models.quiet import quiet
 from mm_memgpt.training.averaging import average
 from mm_memgpt.types import InputError
 
@@ -25,7 +26,8 @@ def run(arguments: Namespace) -> int:
     except InputError as error:
         raise InputError(f"{', '.join(arguments.models)}: {error}") from None
     try:
-        model.half().save_pretrained(output)
+        with quiet():
+            model.half().save_pretrained(output)
         read[0][1].save_pretrained(output)
     except OSError as error:
         raise InputError(f"{output}: cannot be written ({error.strerror}); name another folder") from None
