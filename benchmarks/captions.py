@@ -183,7 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--test", action="store_true", help="score what is trained on test")
     parser.add_argument("--write", action="store_true", help="write the page and the plot")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="the data's folder")
-    parser.add_argument("--trunk", type=Path, default=Path("runs/trunk45/trunk.safetensors"), help="its weights")
+    parser.add_argument("--trunk", type=Path, default=Path("runs/trunk/trunk.safetensors"), help="its weights")
     parser.add_argument("--tokenizer", type=Path, default=SHIPPED / "nano", help="folder of the tokenizer")
     parser.add_argument("--model", type=Path, default=SHIPPED / "nano", help="folder of the shipped model")
     parser.add_argument("--preset", default="nano", help="shape of the models")
