@@ -28,7 +28,7 @@ from mm_memgpt.training.trainer import RecipeTrainer
 from mm_memgpt.words import sentence
 
 SMOOTHING = 0.1
-OPTIMISER = Optimiser(epochs=3, batch=8, rate=5e-4, warmup=0.05, precision="bf16")
+OPTIMISER = Optimiser(epochs=3, batch=8, rate=5e-4, gate_rate=1, warmup=0.05, precision="bf16")
 """Of the rows of the package's recipe (`recipes/captions.yaml`), over three epochs."""
 
 STOCK_RATE = 1e-4

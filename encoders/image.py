@@ -1,7 +1,8 @@
-"""Photos into memory items: an image trunk, its feature map pooled to a grid, a resampler, and a retrieval key.
+"""Photos into memory items: an image trunk, its feature map pooled to a grid, a connector, and a retrieval key.
 
 Notable: the trunk comes by name from any of four libraries (`mm_memgpt.encoders.trunk`) and stays that library's own
-module; its width is read from a probe; a photo's grid tokens read the full map before they leave.
+module; its width is read from a probe; where the map is finer than the grid, a photo's tokens can read all of it
+before they leave.
 
 b batch   n photos   h w pixels   c trunk width   p tokens per photo (grid x grid)   d width   k key width
 """
@@ -65,12 +66,13 @@ class ImageEncoder(nn.Module):
         channels, rows, columns = seen.map.shape[1:]
         if config.grid > min(rows, columns):
             raise ValueError(f"grid {config.grid} is finer than the trunk's {rows}x{columns} map; try a larger size")
-        self.project = nn.Sequential(
-            nn.LayerNorm(channels), nn.Linear(channels, width), nn.GELU(), nn.Linear(width, width)
-        )
+        self.project = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, width))
         self.position = nn.Parameter(torch.zeros(config.grid**2, width))
-        self.resampler = Resampler(width, config.heads)
-        self.norm = nn.LayerNorm(width)
+        self.resampler = None
+        if config.connector == "resampler":
+            self.project.extend([nn.GELU(), nn.Linear(width, width)])
+            self.resampler = Resampler(width, config.heads)
+            self.norm = nn.LayerNorm(width)
         self.key = None if config.key == "trunk" else nn.Linear(channels, key_width, bias=False)
         if self.key is None:
             _check_shared_space(config, seen.embedding, key_width)
@@ -93,9 +95,10 @@ class ImageEncoder(nn.Module):
         b, n = pixel_values.shape[:2]
         full, embedding = self.perceive(self.trunk, rearrange(pixel_values, "b n c h w -> (b n) c h w"))
         pooled = functional.adaptive_avg_pool2d(full, self.grid)
-        grid = self.project(rearrange(full, "x c h w -> x (h w) c"))
         tokens = self.project(rearrange(pooled, "x c h w -> x (h w) c")) + self.position  # (b*n, p, d)
-        tokens = self.norm(self.resampler(tokens, grid))
+        if self.resampler is not None:
+            grid = self.project(rearrange(full, "x c h w -> x (h w) c"))
+            tokens = self.norm(self.resampler(tokens, grid))
         key = embedding if self.key is None else self.key(full.mean((2, 3)))
         key = functional.normalize(key.float(), dim=-1)
         order = torch.arange(n, device=tokens.device).expand(b, n)

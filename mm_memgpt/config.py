@@ -74,6 +74,12 @@ def require(condition: bool, message: str) -> None:
 KEYS = ("learned", "trunk")
 """Where an item's retrieval key can come from."""
 
+CONNECTORS = ("resampler", "linear")
+"""Ways from a photo's map to its tokens."""
+
+READS = ("before", "after")
+"""When a layer reads the memory."""
+
 
 @dataclass(kw_only=True)
 class ImageConfig:
@@ -88,6 +94,8 @@ class ImageConfig:
     """Side of the square input in pixels; None takes the trunk's own."""
     grid: int = 5
     """Cells per side of the pooled grid; an item has grid x grid tokens."""
+    connector: str = "resampler"
+    """From the pooled map to tokens: "resampler", an MLP and a second look at the full map, or "linear", one matrix."""
     heads: int = 8
     """Attention heads of the resampler."""
     key: str = "learned"
@@ -96,6 +104,8 @@ class ImageConfig:
 
     def __post_init__(self) -> None:
         require(self.key in KEYS, f"key {self.key!r} is unknown; known: {', '.join(KEYS)}")
+        known = ", ".join(CONNECTORS)
+        require(self.connector in CONNECTORS, f"connector {self.connector!r} is unknown; known: {known}")
         require(self.grid >= 1, f"grid {self.grid} must be at least 1; try grid=5")
         require(self.size is None or self.size >= 1, f"size {self.size} must be at least 1; try size=None")
 
@@ -209,10 +219,18 @@ class DecoderConfig:
     """Attention heads of the gated cross-attention."""
     gate: float = 0.0
     """Initial gate, before tanh: 0 around a pretrained model, open (say 1) for one trained from scratch."""
+    reads: str = "before"
+    """Whether a layer reads the memory "before" it works, or "after", when even the first knows the words' context."""
+    output_std: float | None = None
+    """Deviation that the weights begin with through which the memory is added; None is the language model's own rule.
+    Behind an open gate that is loud: beside it the words' embeddings, which begin small, are not heard."""
     dropout: float = 0.0
     """Dropout on what the memory adds."""
 
     def __post_init__(self) -> None:
+        require(self.reads in READS, f"reads {self.reads!r} is unknown; known: {', '.join(READS)}")
+        loud = self.output_std is None or self.output_std > 0
+        require(loud, f"output_std {self.output_std} must be above 0, or nothing is learned; close the gate instead")
         require(0 <= self.dropout < 1, f"dropout {self.dropout} must be at least 0 and below 1; try dropout=0.1")
         kind = self.model.get("model_type")
         require(kind in CONFIG_MAPPING, f"decoder model_type {kind!r} is not one that transformers knows; try 'llama'")

@@ -19,15 +19,17 @@ def tiny(vocab_size: int = 300) -> MMMemGPTConfig:
 
 
 def nano(vocab_size: int = 8192) -> MMMemGPTConfig:
-    """The model in the package: 11.3 million parameters, a photo as 5 x 5 tokens."""
+    """The model in the package: 10.4 million parameters, a photo as 5 x 5 tokens."""
     return MMMemGPTConfig(
         width=256,
         key_width=128,
-        image=ImageConfig(trunk="mobilenetv4_conv_small", size=160, grid=5),
+        image=ImageConfig(trunk="mobilenetv4_conv_small", size=160, grid=5, connector="linear"),  # its map is 5 x 5
         text=TextConfig(layers=2, heads=8, dropout=0.1),
         memory=MemoryConfig(slots=64, ring=8),
         decoder=DecoderConfig(
-            gate=0.1,  # wide open, the photo drowns the words: embeddings begin small
+            gate=1.0,
+            reads="after",
+            output_std=0.007,  # GPT-2's own rule: 0.02 / sqrt(2 * layers)
             dropout=0.1,
             model=_llama(vocab_size=vocab_size, hidden_size=256, layers=4, heads=8, positions=512),
         ),

@@ -85,6 +85,11 @@ def test_a_wrong_key_or_value_is_named_with_its_place(values, message):
         (lambda: ImageConfig(size=0), "size 0 must be at least 1; try size=None"),
         (lambda: MemoryConfig(slots=4, ring=4), "ring 4 must be at least 1 and less than slots 4; try ring=8"),
         (lambda: FusionConfig(graph_layers=3), "graph_layers 3 must be 0, 1 or 2; try graph_layers=1"),
+        (lambda: DecoderConfig(reads="beside"), "reads 'beside' is unknown; known: before, after"),
+        (
+            lambda: DecoderConfig(output_std=0.0),
+            "output_std 0.0 must be above 0, or nothing is learned; close the gate instead",
+        ),
         (lambda: DecoderConfig(dropout=1.0), "dropout 1.0 must be at least 0 and below 1; try dropout=0.1"),
         (
             lambda: DecoderConfig(model={"model_type": "lama"}),
@@ -107,7 +112,7 @@ def test_a_key_the_model_does_not_know_is_refused():
     with pytest.raises(ValueError, match=f"^unknown key 'widht' in the model's config; its own keys: {own}$"):
         MMMemGPTConfig(widht=32)
     with pytest.raises(
-        ValueError, match=r"^unknown key 'grids' in image; known keys: grid, heads, key, size, trunk, trunk_args$"
+        ValueError, match=r"^unknown key 'grids' in image; known keys: connector, grid, heads, key, size, trunk, trunk_args$"
     ):
         MMMemGPTConfig(image={"grids": 3})
 

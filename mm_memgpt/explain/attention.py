@@ -11,8 +11,9 @@ from einops import rearrange
 from torch import Tensor
 
 from mm_memgpt.explain.written import Written
+from mm_memgpt.layers.gate import GatedCrossAttention
 from mm_memgpt.models.mm_memgpt import MMMemGPTForConditionalGeneration
-from mm_memgpt.models.seam import MemoryLayer, memory_layers
+from mm_memgpt.models.seam import memory_layers
 
 
 @torch.no_grad()
@@ -20,13 +21,11 @@ def attention(model: MMMemGPTForConditionalGeneration, pixel_values: Tensor, tex
     """Attention of each word of the text over the grid of a photo (1, 3, h, w): (w, h, c), at most one a token."""
     weights: list[Tensor] = []
 
-    def notice(layer: MemoryLayer, args: tuple, kwargs: dict) -> None:
-        hidden = kwargs["hidden_states"] if "hidden_states" in kwargs else args[0]
-        projected = kwargs["memory"][:, layer.index]
-        read = layer.cross.attention.weights(layer.cross.norm(hidden), projected, kwargs.get("memory_mask"))
-        weights.append(read.mean(1))  # (1, t - 1, 1 + m)
+    def notice(cross: GatedCrossAttention, args: tuple[Tensor, Tensor, Tensor | None]) -> None:
+        hidden, projected, mask = args
+        weights.append(cross.attention.weights(cross.norm(hidden), projected, mask).mean(1))  # (1, t - 1, 1 + m)
 
-    hooks = [layer.register_forward_pre_hook(notice, with_kwargs=True) for layer in memory_layers(model.decoder)]
+    hooks = [layer.cross.register_forward_pre_hook(notice) for layer in memory_layers(model.decoder)]
     try:
         memory, mask = model.read(model.perceive(pixel_values.to(model.device, model.dtype)))
         model.teacher_forced(text.tokens, memory, mask)

@@ -67,7 +67,7 @@ def build_decoder(config: DecoderConfig, memory_width: int) -> PreTrainedModel:
         ValueError: the family drops the memory on its way to the layers, cannot be built, or a chosen layer does not
             exist.
     """
-    seam = {"memory_width": memory_width, "heads": config.heads, "layers": config.layers}
+    seam = {"memory_width": memory_width, "heads": config.heads, "layers": config.layers, "reads": config.reads}
     _try_out(config, seam)
     model = _stock(config.language_model())
     wrap(model, gate=config.gate, dropout=config.dropout, **seam)

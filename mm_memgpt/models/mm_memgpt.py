@@ -20,7 +20,7 @@ from mm_memgpt.encoders.text import TextEncoder
 from mm_memgpt.fusion.fuser import Fused, MultimodalFuser
 from mm_memgpt.memory.bank import MemoryBank
 from mm_memgpt.models.decoder import build_decoder
-from mm_memgpt.models.seam import project_memory
+from mm_memgpt.models.seam import project_memory, quieten
 from mm_memgpt.types import Features, MemoryState
 
 PROJECTED_AXES = 6
@@ -81,6 +81,8 @@ class MMMemGPTForConditionalGeneration(PreTrainedModel, GenerationMixin):
             else TextEncoder(config.text, embedding_width, config.width, config.key_width, config.tokens_per_item)
         )
         self.post_init()
+        if config.decoder.output_std is not None:  # only now: all within it has begun by its own rule
+            quieten(self.decoder, config.decoder.output_std)
 
     def _init_weights(self, module: nn.Module) -> None:
         """Every part initialises itself: zero gates and identities would be lost to a general rule."""

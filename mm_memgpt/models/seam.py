@@ -17,19 +17,21 @@ from mm_memgpt.layers.gate import GatedCrossAttention
 
 
 class MemoryLayer(nn.Module):
-    """A stock layer that reads the memory first: h <- h + tanh(g) CA(LN h, memory), then the layer itself.
+    """A stock layer that reads the memory before it works, or after: h <- h + tanh(g) CA(LN h, memory).
 
     Args:
         layer: the stock decoder layer.
         cross: the gated cross-attention.
         index: this layer's place in the projected memory.
+        after: whether it reads when the layer has worked.
     """
 
-    def __init__(self, layer: nn.Module, cross: GatedCrossAttention, index: int) -> None:
+    def __init__(self, layer: nn.Module, cross: GatedCrossAttention, index: int, after: bool = False) -> None:
         super().__init__()
         self.layer = layer
         self.cross = cross
         self.index = index
+        self.after = after
 
     def __getattr__(self, name: str) -> Any:
         """Stock models read attributes of their layers (Qwen3: attention_type)."""
@@ -47,9 +49,15 @@ class MemoryLayer(nn.Module):
         **kwargs: Any,
     ) -> Any:
         """hidden_states (b, t, d); memory (b, l, 2, h, 1+m, w) as projected; memory_mask (b, m) True where real."""
-        if memory is not None:
-            hidden_states = self.cross(hidden_states, memory[:, self.index], memory_mask)
-        return self.layer(hidden_states, *args, **kwargs)
+        if memory is None:
+            return self.layer(hidden_states, *args, **kwargs)
+        memory = memory[:, self.index]
+        if not self.after:
+            return self.layer(self.cross(hidden_states, memory, memory_mask), *args, **kwargs)
+        output = self.layer(hidden_states, *args, **kwargs)
+        if isinstance(output, tuple):  # T5 hands its position biases on
+            return self.cross(output[0], memory, memory_mask), *output[1:]
+        return self.cross(output, memory, memory_mask)
 
 
 def find_layers(model: PreTrainedModel) -> str:
@@ -77,6 +85,7 @@ def wrap(
     heads: int,
     layers: tuple[int, ...] | None = None,
     gate: float = 0.0,
+    reads: str = "before",
     dropout: float = 0.0,
 ) -> list[int]:
     """Wraps the chosen layers of a model in place and returns their numbers.
@@ -87,6 +96,7 @@ def wrap(
         heads: of the cross-attention; they divide the model's own width.
         layers: which ones; None is all.
         gate: initial, before tanh.
+        reads: "before" or "after" the layer's own work.
         dropout: on what the memory adds.
 
     Raises:
@@ -101,8 +111,14 @@ def wrap(
             cross = GatedCrossAttention(
                 model.config.hidden_size, heads, context_width=memory_width, gate=gate, dropout=dropout
             )
-        stack[number] = MemoryLayer(stack[number], cross, index)
+        stack[number] = MemoryLayer(stack[number], cross, index, after=reads == "after")
     return chosen
+
+
+def quieten(model: nn.Module, std: float) -> None:
+    """Lets the weights through which a model adds what it reads begin with this deviation."""
+    for layer in memory_layers(model):
+        nn.init.normal_(layer.cross.attention.output.weight, std=std)
 
 
 def memory_layers(model: nn.Module) -> list[MemoryLayer]:

@@ -1,5 +1,7 @@
 """The image encoder keeps the contract of Features, and its trunk can be frozen and thawed."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -22,6 +24,11 @@ PIXELS = torch.randn(2, 3, 3, 64, 64, generator=torch.Generator().manual_seed(0)
 @pytest.fixture
 def encoder() -> ImageEncoder:
     return ImageEncoder(CONFIG, width=8, key_width=6).eval()
+
+
+@pytest.fixture
+def linear() -> ImageEncoder:
+    return ImageEncoder(replace(CONFIG, connector="linear"), width=8, key_width=6).eval()
 
 
 def test_photos_become_items_as_the_contract_says(encoder):
@@ -62,7 +69,21 @@ def test_each_token_is_its_own_cell_of_the_grid_at_first(encoder):
     torch.testing.assert_close(tokens, encoder.norm(encoder.project(cells)))
 
 
-def test_every_parameter_gets_a_gradient(encoder):
+def test_a_linear_connector_is_one_matrix_and_a_place(linear):
+    cells = feature_map(linear.trunk, PIXELS[:1, 0])[0].flatten(1).T
+    torch.nn.init.normal_(linear.position)
+    norm, matrix = linear.project
+    torch.testing.assert_close(linear(PIXELS[:1, 0]).tokens[0, 0], matrix(norm(cells)) + linear.position)
+
+
+def test_an_unknown_connector_is_refused_with_those_there_are():
+    with pytest.raises(ValueError, match=r"connector 'perceiver' is unknown; known: resampler, linear"):
+        replace(CONFIG, connector="perceiver")
+
+
+@pytest.mark.parametrize("kind", ["encoder", "linear"])
+def test_every_parameter_gets_a_gradient(kind, request):
+    encoder = request.getfixturevalue(kind)
     encoder.train()
     for parameter in encoder.parameters():  # zero starts hold gradients back for one step, so leave them
         if not parameter.any():

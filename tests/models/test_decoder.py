@@ -9,7 +9,7 @@ from mm_memgpt.config import MMMemGPTConfig
 from mm_memgpt.layers.gate import Gate
 from mm_memgpt.models.auto import model_class
 from mm_memgpt.models.decoder import FAMILIES, build_decoder
-from mm_memgpt.models.seam import project_memory, stock_state
+from mm_memgpt.models.seam import memory_layers, project_memory, stock_state
 
 NEW = {"max_new_tokens": 7}
 
@@ -28,13 +28,19 @@ def writing(model, text):
     return {"input_ids": text} | ({"decoder_input_ids": text.flip(1)} if model.config.is_encoder_decoder else {})
 
 
+def first(args, kwargs):
+    """The hidden states a layer is given."""
+    return kwargs["hidden_states"] if "hidden_states" in kwargs else args[0]
+
+
 def test_a_message_names_the_families_tested_here(family):
     assert family in FAMILIES
     assert len(FAMILIES) == 14
 
 
-def test_gate_zero_equals_the_bare_model_to_the_bit(family, build, text, memory):
-    model = build(family, gate=0.0)
+@pytest.mark.parametrize("reads", ["before", "after"])
+def test_gate_zero_equals_the_bare_model_to_the_bit(family, reads, build, text, memory):
+    model = build(family, gate=0.0, reads=reads)
     ours = model(**writing(model, text), memory=memory, output_hidden_states=True)
     bare = stock(model)(**writing(model, text), output_hidden_states=True)
     assert torch.equal(ours.logits, bare.logits)
@@ -48,8 +54,9 @@ def test_gate_zero_writes_what_the_bare_model_writes(family, build, text, memory
     assert torch.equal(written, stock(model).generate(text, num_beams=3, **NEW))
 
 
-def test_an_open_gate_reads_the_memory_and_its_gradient_reaches_it(family, build, text, memory):
-    model = build(family)
+@pytest.mark.parametrize("reads", ["before", "after"])
+def test_an_open_gate_reads_the_memory_and_its_gradient_reaches_it(family, reads, build, text, memory):
+    model = build(family, reads=reads)
     memory.requires_grad_()
     logits = model(**writing(model, text), memory=memory).logits
     assert not torch.allclose(logits, model(**writing(model, text)).logits)
@@ -68,11 +75,30 @@ def test_at_gate_zero_only_the_gate_gets_a_gradient(family, build, text, memory)
     assert all(gradient is None or not gradient.any() for gradient in cross.values())
 
 
+def test_reading_afterwards_sees_what_the_layer_made_of_the_words(family, build, text, memory):
+    """In the first layer, its own work changes the question that is put to the memory."""
+    model = build(family, reads="after")
+    layer, asked = memory_layers(model)[0], []
+    layer.register_forward_pre_hook(lambda layer, args, kwargs: asked.append(first(args, kwargs)), with_kwargs=True)
+    layer.cross.register_forward_pre_hook(lambda cross, args: asked.append(args[0]))
+    model(**writing(model, text), memory=memory)
+    entered, questioned = asked
+    assert entered.shape == questioned.shape
+    assert not torch.allclose(entered, questioned)
+
+
+def test_what_is_read_begins_as_quiet_as_it_is_told(build):
+    for std, begun in ((None, 0.02), (0.007, 0.007)):  # 0.02 is Llama's own
+        weights = [layer.cross.attention.output.weight for layer in memory_layers(build("llama", output_std=std))]
+        assert [weight.std().item() for weight in weights] == pytest.approx([begun, begun], rel=0.15)
+
+
+@pytest.mark.parametrize("reads", ["before", "after"])
 @pytest.mark.parametrize(
     "how", [{}, {"num_beams": 3}, {"do_sample": True, "top_k": 0}], ids=["greedy", "beams", "sampling"]
 )
-def test_cached_generation_equals_uncached(family, how, build, text, memory):
-    model = build(family)
+def test_cached_generation_equals_uncached(family, reads, how, build, text, memory):
+    model = build(family, reads=reads)
     written = []
     for use_cache in (True, False):
         torch.manual_seed(11)
