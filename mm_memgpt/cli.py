@@ -73,9 +73,9 @@ def _add_calibrate(commands: Action) -> None:
     command.add_argument(
         "--signals",
         nargs="+",
-        default=("mean_logprob", "entropy", "length"),
+        default=("mean_logprob", "entropy", "length", "similarity"),
         metavar="NAME",
-        help="what the confidence is made of; default: mean_logprob entropy length",
+        help="what the confidence is made of; default: mean_logprob entropy length similarity",
     )
     command.add_argument("--dry-run", action="store_true", help="fit and print, but write nothing")
     command.set_defaults(run=_calibrate)

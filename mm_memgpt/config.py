@@ -244,7 +244,16 @@ class DecoderConfig:
         )
 
 
-SIGNALS = ("mean_logprob", "sum_logprob", "least_logprob", "length", "entropy", "evidence", "mean_evidence")
+SIGNALS = (
+    "mean_logprob",
+    "sum_logprob",
+    "least_logprob",
+    "length",
+    "entropy",
+    "evidence",
+    "mean_evidence",
+    "similarity",
+)
 """What a caption's confidence can be made of; `mm_memgpt.models.confidence` says what each is."""
 
 

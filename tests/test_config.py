@@ -112,7 +112,8 @@ def test_a_key_the_model_does_not_know_is_refused():
     with pytest.raises(ValueError, match=f"^unknown key 'widht' in the model's config; its own keys: {own}$"):
         MMMemGPTConfig(widht=32)
     with pytest.raises(
-        ValueError, match=r"^unknown key 'grids' in image; known keys: connector, grid, heads, key, size, trunk, trunk_args$"
+        ValueError,
+        match=r"^unknown key 'grids' in image; known keys: connector, grid, heads, key, size, trunk, trunk_args$",
     ):
         MMMemGPTConfig(image={"grids": 3})
 

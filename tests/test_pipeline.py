@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 
 import mm_memgpt
 from mm_memgpt import Sources
+from mm_memgpt.config import ConfidenceConfig
 from mm_memgpt.models.writer import scored
 from mm_memgpt.pipeline import Pipeline, load
 from mm_memgpt.types import InputError
@@ -309,3 +310,26 @@ def test_a_memory_without_keys_and_a_single_beam_are_not_ranked_again(tiny_model
     model.model.config.text.rerank = 1e6
     assert model.caption(photos[0], beams=1) == plain
     assert model.decode(fused._replace(key=None), beams=4) == likeliest
+
+
+def test_the_similarity_is_the_cosine_of_the_photos_key_and_its_captions(tiny_model_folder, photos, monkeypatch):
+    model = load(tiny_model_folder, device="cpu")
+    written, generate = [], model.model.generate
+    monkeypatch.setattr(model.model, "generate", lambda **how: written.append(generate(**how)) or written[-1])
+    judged = [judged for _, judged in model.judge_each(photos[:3], beams=1)]
+    (sequences,) = written
+    with torch.inference_mode():
+        keys = model.model.read_text(sequences, sequences != model.processor.tokenizer.pad_token_id).key.squeeze(1)
+    due = (torch.stack([key for _, key in model.keys_each(photos[:3])]) * keys).sum(1).tolist()
+    assert [each.signals["similarity"] for each in judged] == pytest.approx(due, abs=1e-5)
+    assert len(set(due)) == 3
+
+
+def test_the_similarity_is_0_where_there_are_no_keys(tiny_model_folder, photos):
+    model = load(tiny_model_folder, device="cpu")
+    confidence = {"signals": ("similarity",), "weights": (5.0,), "bias": 1.0}
+    model.model.config.confidence = ConfidenceConfig(**confidence)
+    fused = model.fuse(model.bank.write(model.bank.empty(1), model.encode(photos[0])))
+    assert model.decode(fused, beams=1).confidence != pytest.approx(torch.tensor(1.0).sigmoid().item(), abs=1e-4)
+    without = model.decode(fused._replace(key=None), beams=1)
+    assert without.confidence == pytest.approx(torch.tensor(1.0).sigmoid().item(), abs=1e-6)

@@ -32,6 +32,8 @@ class Written(NamedTuple):
     """(b, t) float: of the distribution that each token was chosen from, in nats."""
     blind: Tensor | None
     """(b, t) float: `logprob` as it is where the memory is empty."""
+    similarity: Tensor | None = None
+    """(b,) float: cosine of the sentence's key and the memory's."""
 
 
 class Judged(NamedTuple):
@@ -49,6 +51,7 @@ SIGNAL: dict[str, Callable[[Written], Tensor]] = {
     "entropy": lambda written: written.entropy.sum(1) / _length(written),
     "evidence": lambda written: (written.logprob - written.blind).sum(1),
     "mean_evidence": lambda written: (written.logprob - written.blind).sum(1) / _length(written),
+    "similarity": lambda written: written.similarity,
 }
 """Each of `config.SIGNALS` (b,): "evidence" is log p(sentence | memory) - log p(sentence | empty memory), in nats."""
 

@@ -56,6 +56,8 @@ class Writer:
         sequences = self._generate(fused.key, beams, how)  # (b, t)
         given, end = begun.shape[1] - 1, self.tokenizer.eos_token_id
         chosen, written = read_back(self.model, sequences, memory, mask, given, end, wanted)  # (b, t - 1)
+        if "similarity" in wanted:
+            written = written._replace(similarity=self._similarity(sequences, fused.key))
         signals = {name: SIGNAL[name](written).tolist() for name in wanted}
         return [
             self._judged(
@@ -72,11 +74,16 @@ class Writer:
             return self.model.generate(**how)
         every = {"num_return_sequences": beams, "return_dict_in_generate": True, "output_scores": True}
         found = self.model.generate(**how, **every)
-        real = found.sequences != self.tokenizer.pad_token_id  # (b * beams, t)
-        keys = self.model.read_text(found.sequences, real).key.squeeze(1)
-        cosine = (keys * key.to(keys.dtype).repeat_interleave(beams, 0)).sum(-1)
+        cosine = self._similarity(found.sequences, key.repeat_interleave(beams, 0))
         best = (found.sequences_scores + settings.rerank * cosine).view(-1, beams).argmax(1)  # (b)
         return found.sequences.view(len(best), beams, -1)[torch.arange(len(best), device=best.device), best]
+
+    def _similarity(self, sequences: Tensor, key: Tensor | None) -> Tensor:
+        """Cosine of each sentence's key and its memory's (b,); 0 where either has none."""
+        if key is None or self.model.text_encoder is None:
+            return torch.zeros(len(sequences), device=sequences.device)
+        keys = self.model.read_text(sequences, sequences != self.tokenizer.pad_token_id).key.squeeze(1)
+        return (keys * key.to(keys.dtype)).sum(-1)
 
     def _judged(self, caption: Caption, signals: dict[str, float]) -> Judged:
         """The caption as sure as its signals make it, where the model is calibrated."""
