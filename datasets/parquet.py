@@ -128,15 +128,16 @@ class ParquetReader:
             clip=_encoded(values, "clip", source),
         )
 
-    def described(self) -> Iterator[Sample]:
-        """All samples in order without photo, sound and clip, which are not read: to choose rows by what they hold.
+    def values(self, *columns: str) -> Iterator[dict[str, Any]]:
+        """These columns of all rows in order, whatever they are to a Sample: to choose rows by what they hold.
 
-        No more than a thousand rows are held at a time.
+        Nothing else is read, and no more than a thousand rows are held at a time.
+
+        Raises:
+            InputError: a file has no such column.
         """
         for file in self.files:
-            columns = {role: column for role, column in file.columns.items() if role not in ("image", "sound", "clip")}
-            for number, row in enumerate(_rows(file, list(columns.values()))):
-                yield _described(f"{file.path}:{number}", {role: row[column] for role, column in columns.items()})
+            yield from _rows(file, columns)
 
     def _row(self, index: int) -> tuple[str, dict[str, Any]]:
         """Where a row stands, and its values by role."""
@@ -179,13 +180,12 @@ def _opened(path: FilePath) -> Iterator[pq.ParquetFile]:
             raise _not_utf_8(path, error) from None
 
 
-def _rows(file: _File, columns: list[str]) -> Iterator[dict[str, Any]]:
-    """The rows with these columns alone; where there is none, as many empty ones."""
-    if not columns:
-        yield from ({} for _ in range(file.rows))
-        return
+def _rows(file: _File, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
     with _opened(file.path) as opened:
-        for batch in opened.iter_batches(batch_size=1000, columns=columns):
+        if missing := [column for column in columns if column not in opened.schema_arrow.names]:
+            has = ", ".join(opened.schema_arrow.names)
+            raise InputError(f"{file.path}: no column {missing[0]!r}; it has {has}")
+        for batch in opened.iter_batches(batch_size=1000, columns=list(columns)):
             yield from batch.to_pylist()
 
 

@@ -117,13 +117,14 @@ def test_a_broken_row_is_an_error_only_when_it_is_asked_for(tmp_path):
     assert refusal(lambda: reader[3]) == (f"{path}:3: 2 words, 1 starts and 1 ends; give one start and one end a word")
 
 
-def test_rows_are_described_without_opening_what_they_hold(tmp_path):
-    one = write(tmp_path / "a.parquet", audio=cells(b"broken", None, tone()), class_name=["rain", "dog", None])
-    two = write(tmp_path / "b.parquet", audio=cells(tone()))
-    described = list(read([one, two]).described())
-    assert [sample.source for sample in described] == [f"{one}:0", f"{one}:1", f"{one}:2", f"{two}:0"]
-    assert [sample.class_name for sample in described] == ["rain", "dog", None, None]
-    assert [sample.sound for sample in described] == [None] * 4
+def test_columns_are_read_without_opening_what_the_rows_hold(tmp_path):
+    one = write(tmp_path / "a.parquet", audio=cells(b"broken", None, tone()), fold=[1, 2, None], text=["a", "b", "c"])
+    two = write(tmp_path / "b.parquet", text=["d"], fold=[3])
+    reader = read([one, two])
+    assert list(reader.values("text", "fold")) == [
+        {"text": text, "fold": fold} for text, fold in [("a", 1), ("b", 2), ("c", None), ("d", 3)]
+    ]
+    assert refusal(lambda: list(reader.values("fold", "folt"))) == f"{one}: no column 'folt'; it has audio, fold, text"
 
 
 def test_a_folder_holds_photos_sounds_and_clips_told_by_their_endings(tmp_path):
@@ -168,7 +169,7 @@ def test_the_projects_sounds_and_clips_are_read(data_folder):
     sounds = read(data_folder / "esc10/folds1to4.parquet")
     assert len(sounds) == 320
     assert (sounds[0].class_name is not None, 3.5 * 16_000 < len(sounds[0].sound) < 7.3 * 16_000) == (True, True)
-    digits = [sample.digit for sample in read(data_folder / "fsdd/test.parquet").described()]
+    digits = [row["digit"] for row in read(data_folder / "fsdd/test.parquet").values("digit")]
     assert [digits.count(digit) for digit in range(10)] == [18] * 10
     clip = read(data_folder / "video/grid_s1_test.parquet")[0]
     assert " ".join(word for word, _, _ in clip.words) == clip.text
