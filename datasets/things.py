@@ -52,8 +52,8 @@ THINGS = {
     "paws corgie canine leash collar muzzle muzzled",
     "cat": "cat cats kitten kittens | animal animals",
     "horse": "horse horses pony ponies | animal animals rodeo jockey bronco equestrian mule donkey",
-    "bird": "bird birds seagull seagulls duck ducks pigeon pigeons goose geese parrot swan | animal animals wings "
-    "flock feathers heron eagle hawk owl chicken gulls pelican",
+    "bird": "bird birds seagull seagulls pigeon pigeons goose geese parrot swan | animal animals wings "
+    "flock feathers duck ducks heron eagle hawk owl chicken gulls pelican",
     "cow": "cow cows cattle | animal animals bull bulls steer calf ox herd buffalo rodeo",
     "sheep": "sheep lamb | animal animals herd goat goats",
     "ball": "ball balls | basketball basketballs football footballs soccer baseball softball volleyball tennis rugby "
@@ -70,7 +70,7 @@ THINGS = {
     "driver racer cab",
     "truck": "truck trucks | vehicle vehicles jeep van pickup car suv monster",
     "bus": "bus buses | vehicle vehicles trolley tram",
-    "train": "train trains | subway railroad locomotive tram rail railway tracks trolley metro",
+    "train": "train | trains subway railroad locomotive tram rail railway tracks trolley metro",
     "boat": "boat boats sailboat sailboats rowboat rowboats motorboat | canoe kayak raft ship ships yacht vessel ferry "
     "rowing sailing paddling rapids canoes kayaks rafts dock",
     "kayak": "kayak kayaks | kayaking kayaker kayakers canoe boat raft paddling paddles rapids",
@@ -95,7 +95,7 @@ THINGS = {
     "snow": "snow | snowy snowing ski skis skiing skier skiers snowboard snowboarder snowboarding sled sledding ice "
     "icy winter snowball snowman snowmobile blizzard snowcapped wintry slope skiers powder avalanche frost sledge",
     "ice": "ice icy | skating skaters skater rink hockey frozen glacier snow snowy skates",
-    "waves": "wave waves | surf surfing surfer surfs surfboard ocean sea water tide rapids",
+    "waves": "wave waves | greets surf surfing surfer surfs surfboard ocean sea water tide rapids",
     "bench": "bench benches | sitting sits sit seat seated seats bleachers",
     "bed": "bed beds | bedroom mattress couch sleeping blanket bunk crib pillow pillows lying sofa",
     "couch": "couch couches sofa sofas | chair recliner loveseat bed armchair futon seat",
@@ -167,19 +167,30 @@ _READINGS = (
     (r"fire (hydrants?|place|fighters?|works|escape)", ""),
     (r"water (bottles?|guns?|slides?|parks?|polo|balloons?|fountains?|hose|ski\w*)", r"wet \1"),
     (r"peace signs?", ""),
-    (r"beach (balls?)", r"\1"),
+    (r"beach (balls?|towels?|chairs?|umbrellas?|volleyball)", r"\1 shore"),
+    (r"(and|to|who|he|she|they|\w*man|\w*men|boys?|girls?|child|children|kids?|person|people) waves?", r"\1 greets"),
+    (r"waves? (at|to|his|her|their|hello|goodbye|for|from|back)", r"greets \1"),
+    (r"stick(?:s|ing)? (out|its|his|her|their|up|to)", r"poke \1"),
+    (r"(tongues?|heads?|arms?|legs?|feet) sticks?", r"\1 poke"),
+    (r"steps (in|into|on|onto|over|out|off|to|through|up|down|away|across|from|towards?|back|forward)", r"step \1"),
+    (r"(?:flower|truck|river) beds?", ""),
+    (r"baby (blue|ducks?|birds?|goats?|elephants?|animals?)", r"\1"),
+    (r"man made|off road\w*", ""),
+    (r"flower (girls?)", r"\1"),
+    (r"field (hockey)", r"\1"),
+    (r"sea lions?", "animal"),
     (r"pool (table|cue|stick)s?", "billiards"),
     (r"table tennis", "tennis"),
     (r"flag football", "football"),
     (r"rock (climb\w*|wall|band|concert|star|music)", r"\1"),
     (r"building (a|an|the|sand\w*|something)\b", r"making \1"),
-    (r"(?:bus|train) (stops?|stations?)", r"vehicle \1"),
+    (r"(?:bus|train) (stops?|stations?|tracks?)", r"vehicle subway \1"),
     (r"(?:sleeping|punching) bags?", ""),
     (r"(?:baby|toy) (pool|stroller|carriage|swing)s?", r"\1"),
     (r"face mask|ski masks?|ski (lift|jump|slope|pole|resort)s?", "skier"),
     (r"car seats?", "seat"),
 )
-"""Word pairs that do not mean what their words mean, and what is read instead."""
+"""Words that do not mean what they mean alone, a verb for one, and what is read instead."""
 
 _PAIRS = [(re.compile(rf"\b{pair}\b"), instead) for pair, instead in _READINGS]
 
@@ -228,10 +239,10 @@ def _clear(counts: dict[str, int]) -> str | None:
 
 
 def _read(caption: str) -> list[str]:
-    text = caption.lower()
+    text = " ".join(words(caption.replace("-", " ")))
     for pair, instead in _PAIRS:
         text = pair.sub(instead, text)
-    return [word.split("'")[0] for word in words(text)]
+    return [word.split("'")[0] for word in text.split()]
 
 
 @cache

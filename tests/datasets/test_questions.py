@@ -18,14 +18,14 @@ NAMED = {phrase(thing): ("seen", thing) for thing in [*PEOPLE, *THINGS, *SCENERY
 }
 
 
-def scene(number: int, pools) -> Scene:
-    return make_scene(Random(f"scene {number}"), pools)
+@pytest.fixture(scope="module")
+def scenes(pools) -> list[Scene]:
+    return [make_scene(Random(f"scene {number}"), pools) for number in range(3 * MANY)]
 
 
-def asked(pools, kind=None, held_out=None, count=MANY) -> list[tuple[Scene, Question]]:
+def asked(scenes, kind=None, held_out=None, count=MANY) -> list[tuple[Scene, Question]]:
     """Scenes with a question about each that settles one."""
-    scenes = [scene(number, pools) for number in range(count)]
-    pairs = [(each, ask(each, Random(f"question {n}"), held_out, kind)) for n, each in enumerate(scenes)]
+    pairs = [(each, ask(each, Random(f"question {n}"), held_out, kind)) for n, each in enumerate(scenes[:count])]
     return [(each, question) for each, question in pairs if question is not None]
 
 
@@ -92,8 +92,8 @@ def read(scene: Scene, text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_answer_is_the_only_one_that_a_plain_reading_gives(kind, pools):
-    pairs = asked(pools, kind)
+def test_the_answer_is_the_only_one_that_a_plain_reading_gives(kind, scenes):
+    pairs = asked(scenes, kind)
     assert len(pairs) > MANY / 5
     for each, question in pairs:
         assert question.kind == kind
@@ -103,20 +103,22 @@ def test_the_answer_is_the_only_one_that_a_plain_reading_gives(kind, pools):
 
 
 @pytest.mark.parametrize("kind", ["photo", "seen", "heard", "first", "digit", "note"])
-def test_what_settles_a_question_is_named_and_taking_it_away_unsettles_it(kind, pools):
-    for each, question in asked(pools, kind, count=100):
+def test_what_settles_a_question_is_named_and_taking_it_away_unsettles_it(kind, scenes):
+    for each, question in asked(scenes, kind, count=100):
         assert question.about
         without = [item for place, item in enumerate(each.items) if place not in question.about]
-        bare = Scene(tuple(item._replace(photo=None, sound=None, digit=None, note=None) for item in without), pools)
+        bare = Scene(
+            tuple(item._replace(photo=None, sound=None, digit=None, note=None) for item in without), each.pools
+        )
         try:
             assert question.answer not in read(bare, question.text)
         except (IndexError, ValueError):
             continue  # there is no such photo, or nothing came first
 
 
-def test_training_never_asks_what_is_kept_for_the_test(pools):
-    training = {(q.kind, q.combination) for _, q in asked(pools, held_out=False, count=4 * MANY)}
-    test = {(q.kind, q.combination) for _, q in asked(pools, held_out=True, count=4 * MANY)}
+def test_training_never_asks_what_is_kept_for_the_test(scenes):
+    training = {(q.kind, q.combination) for _, q in asked(scenes, held_out=False, count=2 * MANY)}
+    test = {(q.kind, q.combination) for _, q in asked(scenes, held_out=True, count=2 * MANY)}
     assert not training & test
     assert {kind for kind, _ in training} == KINDS.keys()
     assert {kind for kind, _ in test} == KINDS.keys() - {"ever", "count"}
@@ -125,21 +127,21 @@ def test_training_never_asks_what_is_kept_for_the_test(pools):
 @pytest.mark.parametrize(
     ("kind", "parts"), [("seen", 2), ("heard", 2), ("photo", 2), ("first", 2), ("note", 2), ("digit", 2)]
 )
-def test_a_fifth_of_all_combinations_is_kept(kind, parts, pools):
-    found = {question.combination: question.held_out for _, question in asked(pools, kind, count=3 * MANY)}
+def test_a_fifth_of_all_combinations_is_kept(kind, parts, scenes):
+    found = {question.combination: question.held_out for _, question in asked(scenes, kind, count=3 * MANY)}
     assert {len(combination) for combination in found} == {parts}
     assert 0.1 < sum(found.values()) / len(found) < 0.3
 
 
-def test_a_combination_is_kept_whatever_the_scene(pools):
+def test_a_combination_is_kept_whatever_the_scene(scenes):
     kept = {}
-    for _, question in asked(pools):
+    for _, question in asked(scenes):
         assert kept.setdefault((question.kind, question.combination), question.held_out) == question.held_out
 
 
-def test_yes_and_no_are_as_often_and_tell_nothing_by_the_thing(pools):
+def test_yes_and_no_are_as_often_and_tell_nothing_by_the_thing(scenes):
     by_thing = {}
-    for _, question in asked(pools, "ever", count=3 * MANY):
+    for _, question in asked(scenes, "ever", count=3 * MANY):
         by_thing.setdefault(question.text, Counter())[question.answer] += 1
     every = sum(by_thing.values(), Counter())
     assert abs(every["yes"] / every.total() - 0.5) < 0.05
@@ -148,8 +150,8 @@ def test_yes_and_no_are_as_often_and_tell_nothing_by_the_thing(pools):
     assert not any(phrase(thing) in text for text in by_thing for thing in SCENERY if thing != "hat")
 
 
-def test_the_first_named_is_the_first_half_the_time(pools):
-    pairs = asked(pools, "first")
+def test_the_first_named_is_the_first_half_the_time(scenes):
+    pairs = asked(scenes, "first")
     first = [phrase(q.answer) if q.answer in THINGS | PEOPLE | SCENERY else q.answer for _, q in pairs]
     share = sum(
         f"first, {name}" in q.text or f"first, a {name}" in q.text for name, (_, q) in zip(first, pairs, strict=True)
@@ -157,13 +159,13 @@ def test_the_first_named_is_the_first_half_the_time(pools):
     assert abs(share / len(pairs) - 0.5) < 0.08
 
 
-def test_no_answer_is_common(pools):
-    answers = Counter(question.answer for _, question in asked(pools, held_out=False, count=3 * MANY))
+def test_no_answer_is_common(scenes):
+    answers = Counter(question.answer for _, question in asked(scenes, held_out=False, count=3 * MANY))
     assert answers.most_common(1)[0][1] / answers.total() < 0.2
 
 
-def test_a_question_is_the_same_in_every_process(pools):
-    told = "\n".join(f"{q.text} {q.answer} {q.about} {q.held_out}" for _, q in asked(pools, count=100))
+def test_a_question_is_the_same_in_every_process(scenes):
+    told = "\n".join(f"{q.text} {q.answer} {q.about} {q.held_out}" for _, q in asked(scenes, count=100))
     assert blake2b(told.encode(), digest_size=8).hexdigest() == "a62e5aa223ab2c6f"
 
 

@@ -31,6 +31,9 @@ def test_a_sentence_that_repeats_itself_counts_once():
         ("A hot dog .", set()),
         ("A dirt bike .", {"motorcycle", "bike"}),
         ("Children building a sandcastle .", set(PEOPLE)),
+        ("A man waves .", {*PEOPLE, "waves"}),
+        ("It sticks out its tongue and steps over it .", {"stairs"}),
+        ("A beach-ball .", {"ball", "beach", "ocean", "lake", "water", "football", "basketball"}),
     ],
 )
 def test_a_word_of_the_same_kind_leaves_a_thing_open(caption, open_things):
