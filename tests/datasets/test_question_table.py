@@ -51,6 +51,7 @@ def questions_of(folder: Path, part: str, held_out: bool, seed: str = "shares") 
     return list(make_questions(read_pools(folder, part), 3000, seed, held_out))
 
 
+@pytest.mark.slow
 @pytest.mark.data
 @pytest.mark.parametrize(("part", "held_out"), [("train", False), ("test", False), ("test", True)])
 def test_on_the_projects_data_no_answer_is_right_more_than_a_third_of_the_time(part, held_out, data_folder):
