@@ -41,7 +41,7 @@ class Wanted:
     """What to take of a source."""
 
     columns: Mapping[str, str] = field(default_factory=dict)
-    """Column to take for a role (image, captions, text, label), where it is not the one of that name."""
+    """Column to take for a role (image, sound, clip, captions, text, label), where it is not the one of that name."""
     split: str | None = None
     """The part to take, of a source that holds several."""
     images: Path | None = None
@@ -91,10 +91,12 @@ KNOWN = (
 )
 TAKES = {
     "columns": {".parquet", ".tar", FOLDER, SAVED},
+    "sound": {".parquet", FOLDER},
+    "clip": {".parquet", FOLDER},
     "split": {".json", ".txt", ".token", ".csv", SAVED},
     "images": {".json", ".txt", ".token", ".csv"},
 }
-"""Which kinds of source have columns to name, splits to choose from, and photos elsewhere."""
+"""Which kinds of source have columns to name, sounds and clips among them, splits to choose from, photos elsewhere."""
 
 Source = str | PathLike[str]
 
@@ -103,6 +105,8 @@ def read(
     source: Source | Sequence[Source],
     *,
     image: str | None = None,
+    sound: str | None = None,
+    clip: str | None = None,
     captions: str | None = None,
     text: str | None = None,
     label: str | None = None,
@@ -115,6 +119,8 @@ def read(
         source: a file, a folder, a pattern ("*.parquet", "{000..009}.tar"), a list of these, all of one kind, or a
             dataset as "hub:owner/name".
         image: the column or member to take for the photo, where it is not the one of that name.
+        sound: likewise; "audio" is taken too.
+        clip: likewise; "video" is taken too.
         captions: likewise.
         text: likewise.
         label: likewise.
@@ -125,7 +131,7 @@ def read(
         InputError: nothing there, several kinds, an unknown kind, or what the reader finds wrong.
         ImportError: an optional package that the kind needs is not installed; the message names the extra.
     """
-    named = {"image": image, "captions": captions, "text": text, "label": label}
+    named = {"image": image, "sound": sound, "clip": clip, "captions": captions, "text": text, "label": label}
     columns = {role: column for role, column in named.items() if column is not None}
     wanted = Wanted(columns=columns, split=split, images=None if images is None else Path(images))
     if is_hub(source):
@@ -138,7 +144,7 @@ def read(
         raise InputError(f"{source}: both {' and '.join(map(str, kinds.values()))}; read one kind at a time")
     kind, path = kinds.popitem()
     for name, takers in TAKES.items():
-        if getattr(wanted, name) and kind not in takers:
+        if (columns.get(name) or getattr(wanted, name, None)) and kind not in takers:
             raise InputError(f"{path}: a {kind} takes no {name}; leave it out")
     return READERS[kind](paths, wanted)
 

@@ -1,7 +1,7 @@
-"""A folder of photos with their captions in metadata.csv or metadata.jsonl, as Hugging Face's ImageFolder has them.
+"""A folder of photos, sounds and clips with captions in metadata.csv or metadata.jsonl, as Hugging Face has them.
 
-Notable: the whole metadata is checked when the reader is made, each photo's presence too, so that a mistake shows
-before a training run and not in the middle of it; rows that name one photo gather their captions in one Sample.
+Notable: the whole metadata is checked when the reader is made, each file's presence too, so that a mistake shows
+before a training run and not in the middle of it; rows that name one file gather their captions in one Sample.
 """
 
 import csv
@@ -21,14 +21,17 @@ Row = tuple[str, dict[str, Any]]
 """Where a row stands ("metadata.csv:3", lines count from 1), and its values by column."""
 
 _CAPTIONS = re.compile(r"captions?|text|caption_\d+")
-ROLES = ("image", "captions")
+FILES = ("image", "sound", "clip")
+ROLES = (*FILES, "captions")
 
 
 class FolderReader(PhotoFiles):
-    """The photos that one or several folders' metadata names, as a sequence of Samples in the metadata's order.
+    """The files that one or several folders' metadata names, as a sequence of Samples in the metadata's order.
 
-    The photo's path below the folder stands in `file_name`, captions in `caption`, `captions`, `text` and `caption_1`,
-    `caption_2`, ...; in JSON lines each may be a list. `columns` maps "image" or "captions" to another column.
+    A file's path below the folder stands in `file_name`, captions in `caption`, `captions`, `text` and `caption_1`,
+    `caption_2`, ...; in JSON lines each may be a list. Its ending says whether a file is a photo, a sound or a clip.
+    `columns` maps "captions" to another column, and "image", "sound" or "clip" to the one that names the files, which
+    are then all of that kind.
 
     Raises:
         InputError: no metadata, or a row of it that cannot be used; the message names the line. A broken photo
@@ -39,7 +42,8 @@ class FolderReader(PhotoFiles):
         self, folders: str | PathLike[str] | Sequence[str | PathLike[str]], columns: Mapping[str, str] | None = None
     ) -> None:
         folders = [folders] if isinstance(folders, (str, PathLike)) else folders
-        super().__init__([entry for folder in folders for entry in _photos(Path(folder), columns or {})])
+        entries = [entry for folder in folders for entry in _files(Path(folder), columns or {})]
+        super().__init__(entries, next((role for role in FILES if role in (columns or {})), None))
 
 
 def _find_metadata(folder: Path) -> Path | None:
@@ -50,7 +54,10 @@ def _find_metadata(folder: Path) -> Path | None:
     return found[0] if found else None
 
 
-def _photos(folder: Path, named: Mapping[str, str]) -> list[Entry]:
+def _files(folder: Path, named: Mapping[str, str]) -> list[Entry]:
+    if len(several := [role for role in FILES if role in named]) > 1:
+        raise InputError(f"{folder}: both {' and '.join(several)}; a row names one file, so name one column")
+    column = next((named[role] for role in several), "file_name")
     if unknown := sorted(named.keys() - set(ROLES)):
         raise InputError(f"{folder}: no column of a folder can be {unknown[0]!r}; known: {', '.join(ROLES)}")
     metadata = _find_metadata(folder)
@@ -59,10 +66,10 @@ def _photos(folder: Path, named: Mapping[str, str]) -> list[Entry]:
         raise InputError(f"{folder}: no {' or '.join(READ_ROWS)} in this folder; {way_out}")
     gathered: dict[Path, list[str]] = {}
     for place, values in _rows(metadata):
-        path = _photo_path(folder, values, named.get("image", "file_name"), place)
+        path = _file_path(folder, values, column, place)
         gathered.setdefault(path, []).extend(_captions(values, named.get("captions"), place))
     if not gathered:
-        raise InputError(f"{metadata}: holds no row; add one for each photo")
+        raise InputError(f"{metadata}: holds no row; add one for each file")
     return [(path, tuple(captions)) for path, captions in gathered.items()]
 
 
@@ -102,15 +109,15 @@ READ_ROWS = {"metadata.csv": _csv_rows, "metadata.jsonl": _json_rows}
 """Metadata files by name, and what reads their rows."""
 
 
-def _photo_path(folder: Path, values: dict[str, Any], column: str, place: str) -> Path:
+def _file_path(folder: Path, values: dict[str, Any], column: str, place: str) -> Path:
     if None in values:  # where csv.DictReader leaves what is beyond the last column
         raise InputError(f"{place}: more fields than columns; put quotes around captions that hold commas")
     name = values.get(column)
     if not isinstance(name, str) or not name:
         has = ", ".join(str(key) for key in values)
-        raise InputError(f"{place}: no {column}; each row needs the photo's path in that column; it has {has}")
+        raise InputError(f"{place}: no {column}; each row needs the file's path in that column; it has {has}")
     if Path(name).is_absolute() or ".." in Path(name).parts:
-        raise InputError(f"{place}: {name!r} leads out of the folder; photos must lie in it or below")
+        raise InputError(f"{place}: {name!r} leads out of the folder; files must lie in it or below")
     path = folder / name
     if not path.is_file():
         raise InputError(f"{place}: no file {name!r} in the folder; add it, or take the row out")

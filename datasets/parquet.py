@@ -1,13 +1,16 @@
-"""Parquet files as Samples: photos in a column of encoded bytes, captions, text, class numbers.
+"""Parquet files as Samples: photos, sounds and clips in columns of encoded bytes, captions, text, timed words, classes.
 
-Notable: making a reader reads only the footers; a file's rows are loaded, photos still encoded, at its first sample and
-in the process that asks for it, so a reader reaches a loader's worker processes as a few paths; columns without a role
-are never read.
+Notable: making a reader reads only the footers; a file's rows are loaded, still encoded, at its first sample and in the
+process that asks for it, so a reader reaches a loader's worker processes as a few paths; columns without a role are
+never read. A sound is decoded as a photo is, in the process that asks for its row and each time anew: five seconds of
+ESC-10 take 9 ms of one core, and kept decoded they would take nine times the memory (measured). A clip is not decoded
+here, for only who reads it knows how many of its frames are wanted.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import accumulate
 from os import PathLike
 from typing import Any, NamedTuple
@@ -18,6 +21,7 @@ from pyarrow import types
 
 from mm_memgpt.datasets.files import open_file, reason
 from mm_memgpt.datasets.photo import open_photo
+from mm_memgpt.datasets.sound import as_sound
 from mm_memgpt.types import InputError, Sample
 
 FilePath = str | PathLike[str]
@@ -33,19 +37,51 @@ def _is_strings(kind: pa.DataType) -> bool:
     return _is_string(kind) or (is_list and _is_string(kind.value_type))
 
 
-def _is_photo(kind: pa.DataType) -> bool:
+def _is_encoded(kind: pa.DataType) -> bool:
     if types.is_struct(kind):
-        return kind.get_field_index("bytes") >= 0 and _is_photo(kind.field("bytes").type)
+        return kind.get_field_index("bytes") >= 0 and _is_encoded(kind.field("bytes").type)
     return types.is_binary(kind) or types.is_large_binary(kind)
 
 
+def _is_list(kind: pa.DataType, of: Callable[[pa.DataType], bool]) -> bool:
+    return (types.is_list(kind) or types.is_large_list(kind)) and of(kind.value_type)
+
+
+class _Role(NamedTuple):
+    """What a column can be to a Sample."""
+
+    fits: Callable[[pa.DataType], bool]
+    form: str
+    """The type in words."""
+    usual: tuple[str, ...] = ()
+    """Names of such a column, beside the role's own."""
+
+
+_ENCODED = "binary, or a struct with a binary field `bytes`"
+_SECONDS = _Role(lambda kind: _is_list(kind, types.is_floating), "lists of seconds")
+
 ROLES = {
-    "image": (_is_photo, "encoded photos: binary, or a struct with a binary field `bytes`"),
-    "captions": (_is_strings, "strings or lists of strings"),
-    "text": (_is_string, "strings"),
-    "label": (types.is_integer, "integers"),
+    "image": _Role(_is_encoded, f"encoded photos: {_ENCODED}"),
+    "captions": _Role(_is_strings, "strings or lists of strings"),
+    "text": _Role(_is_string, "strings"),
+    "label": _Role(types.is_integer, "integers"),
+    "sound": _Role(_is_encoded, f"encoded sounds: {_ENCODED}", ("audio",)),
+    "clip": _Role(_is_encoded, f"encoded clips: {_ENCODED}", ("video",)),
+    "words": _Role(lambda kind: _is_list(kind, _is_string), "lists of strings"),
+    "word_start": _SECONDS,
+    "word_end": _SECONDS,
+    "class_name": _Role(_is_string, "strings"),
+    "digit": _Role(types.is_integer, "integers"),
 }
-"""What a column can be to a Sample: a test of its type, and the type in words."""
+"""Roles by name. A file has a sample's words only where it has their starts and ends too."""
+
+CONTENT = ("image", "sound", "clip", "captions", "text")
+"""The roles of which a file must fill one: the others say something about these."""
+
+STRICT = ("image", "captions", "text")
+"""Roles whose name a column bears only if it is meant; where it does not fit, the file is refused."""
+
+TIMED = ("words", "word_start", "word_end")
 
 
 class _File(NamedTuple):
@@ -58,8 +94,9 @@ class _File(NamedTuple):
 class ParquetReader:
     """The rows of one or several files, as a sequence of Samples; rows count from 0 in each file.
 
-    Each role of `ROLES` is filled from the column of its own name where there is one, or from the one that `columns`
-    maps it to: `ParquetReader("pairs.parquet", {"text": "en"})`. A `label` that holds no integers is left out.
+    Each role of `ROLES` is filled from the column of its own or a usual name where there is one, or from the one that
+    `columns` maps it to: `ParquetReader("pairs.parquet", {"text": "en"})`. Where a column does not fit its name and was
+    not asked for, it is passed over (a `label` that holds no integers), unless its role is one of `STRICT`.
 
     Raises:
         InputError: a file is missing, empty, broken, or has no column to read. One broken row raises only when it is
@@ -82,32 +119,44 @@ class ParquetReader:
         return map(self.__getitem__, range(len(self)))
 
     def __getitem__(self, index: int) -> Sample:
-        index = range(len(self))[index]
+        source, values = self._row(range(len(self))[index])
+        photo, sound = (_encoded(values, role, source) for role in ("image", "sound"))
+        return replace(
+            _described(source, values),
+            image=None if photo is None else open_photo(photo, source),
+            sound=None if sound is None else as_sound(sound, name=source),
+            clip=_encoded(values, "clip", source),
+        )
+
+    def values(self, *columns: str) -> Iterator[dict[str, Any]]:
+        """These columns of all rows in order, whatever they are to a Sample: to choose rows by what they hold.
+
+        Nothing else is read, and no more than a thousand rows are held at a time.
+
+        Raises:
+            InputError: a file has no such column.
+        """
+        for file in self.files:
+            yield from _rows(file, columns)
+
+    def _row(self, index: int) -> tuple[str, dict[str, Any]]:
+        """Where a row stands, and its values by role."""
         number = bisect_right(self.ends, index)
         file, table = self.files[number], self._table(number)
         row = index - self.ends[number] + file.rows
         source = f"{file.path}:{row}"
         try:
-            values = {role: table[column][row].as_py() for role, column in file.columns.items()}
+            return source, {role: table[column][row].as_py() for role, column in file.columns.items()}
         except UnicodeDecodeError as error:
             raise _not_utf_8(source, error) from None
-        return Sample(
-            source=source,
-            image=open_photo(_encoded(values["image"], source), source) if "image" in values else None,
-            captions=_strings(values.get("captions")),
-            text=values.get("text"),
-            label=values.get("label"),
-        )
 
     def texts(self) -> Iterator[str]:
         """All captions and texts, row by row. No photo is read, and no more than a thousand rows are held at a time."""
         for file in self.files:
             wanted = [file.columns[role] for role in ("captions", "text") if role in file.columns]
-            with _opened(file.path) as opened:
-                for batch in opened.iter_batches(batch_size=1000, columns=wanted) if wanted else ():
-                    for row in batch.to_pylist():
-                        for column in wanted:
-                            yield from _strings(row[column])
+            for row in _rows(file, wanted) if wanted else ():
+                for column in wanted:
+                    yield from _strings(row[column])
 
     def _table(self, number: int) -> pa.Table:
         if number not in self.tables:
@@ -131,6 +180,15 @@ def _opened(path: FilePath) -> Iterator[pq.ParquetFile]:
             raise _not_utf_8(path, error) from None
 
 
+def _rows(file: _File, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    with _opened(file.path) as opened:
+        if missing := [column for column in columns if column not in opened.schema_arrow.names]:
+            has = ", ".join(opened.schema_arrow.names)
+            raise InputError(f"{file.path}: no column {missing[0]!r}; it has {has}")
+        for batch in opened.iter_batches(batch_size=1000, columns=list(columns)):
+            yield from batch.to_pylist()
+
+
 def _not_utf_8(place: FilePath, error: UnicodeDecodeError) -> InputError:
     return InputError(f"{place}: text is not UTF-8 ({reason(error)}); write the file again with its text decoded")
 
@@ -148,26 +206,54 @@ def _roles(schema: pa.Schema, named: Mapping[str, str], path: FilePath) -> dict[
     if unknown := sorted(named.keys() - ROLES.keys()):
         raise InputError(f"{path}: no column can be {unknown[0]!r}; known: {', '.join(ROLES)}")
     columns = {}
-    for role, (fits, form) in ROLES.items():
-        column = named.get(role, role)
-        if column not in schema.names:
+    for role, (fits, form, usual) in ROLES.items():
+        names = (named[role],) if role in named else (role, *usual)
+        column = next((name for name in names if name in schema.names), None)
+        if column is None:
             if role in named:
-                raise InputError(f"{path}: no column {column!r} for {role}; it has {', '.join(schema.names)}")
+                raise InputError(f"{path}: no column {named[role]!r} for {role}; it has {', '.join(schema.names)}")
         elif fits(schema.field(column).type):
             columns[role] = column
-        elif role in named or role != "label":
+        elif role in named or role in STRICT:
             kind = schema.field(column).type
             raise InputError(f"{path}: column {column!r} holds {kind}; {role} must be {form}; name another column")
-    if columns.keys() <= {"label"}:
+    if lacking := [role for role in TIMED if role not in columns]:
+        if meant := [role for role in TIMED if role in named]:
+            raise InputError(f"{path}: {meant[0]} without {lacking[0]}; name a column for each of {', '.join(TIMED)}")
+        columns = {role: column for role, column in columns.items() if role not in TIMED}
+    if not columns.keys() & set(CONTENT):
         has = ", ".join(schema.names)
-        raise InputError(f"{path}: no column image, captions or text; it has {has}: name one of these for it")
+        raise InputError(
+            f"{path}: no column image, sound, clip, captions or text; it has {has}: name one of these for it"
+        )
     return columns
 
 
-def _encoded(value: Any, source: str) -> bytes:
-    data = value["bytes"] if isinstance(value, dict) else value
+def _described(source: str, values: Mapping[str, Any]) -> Sample:
+    """A sample's light half. Raises InputError where its words and their times do not pair."""
+    words, starts, ends = (values.get(role) or () for role in TIMED)
+    if not len(words) == len(starts) == len(ends):
+        counts = f"{len(words)} words, {len(starts)} starts and {len(ends)} ends"
+        raise InputError(f"{source}: {counts}; give one start and one end a word")
+    return Sample(
+        source=source,
+        captions=_strings(values.get("captions")),
+        text=values.get("text"),
+        label=values.get("label"),
+        words=tuple(zip(words, starts, ends, strict=True)),
+        class_name=values.get("class_name"),
+        digit=values.get("digit"),
+    )
+
+
+def _encoded(values: Mapping[str, Any], role: str, source: str) -> bytes | None:
+    """The bytes of a role, None where the file does not fill it. Raises InputError where this row has none."""
+    if role not in values:
+        return None
+    data = values[role]["bytes"] if isinstance(values[role], dict) else values[role]
     if data is None:
-        raise InputError(f"{source}: no photo in this row; leave the row out, or store the photo's bytes in it")
+        what = "photo" if role == "image" else role
+        raise InputError(f"{source}: no {what} in this row; leave the row out, or store the {what}'s bytes in it")
     return data
 
 

@@ -1,25 +1,35 @@
-"""Photos in files of their own with their captions in a list beside them: what most published caption sets are.
+"""Photos, sounds and clips in files of their own with their captions in a list beside them, as most sets are published.
 
 Notable: a photo that the list names and that is not there costs its own sample, not the set, because published lists
-name photos that were never published; but where not one is found, the folder is wrong, and that is said at once.
+name photos that were never published; but where not one is found, the folder is wrong, and that is said at once. What
+a file is, its ending says, because to look inside every file of a large set takes minutes.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
+from mm_memgpt.datasets.clip import CLIP_SUFFIXES
 from mm_memgpt.datasets.photo import open_photo
+from mm_memgpt.datasets.sound import SOUND_SUFFIXES, open_sound
 from mm_memgpt.types import InputError, Sample
 
 Entry = tuple[Path, tuple[str, ...]]
-"""A photo's file and the sentences written about it."""
+"""A file and the sentences written about it."""
 
 
 class PhotoFiles:
-    """Photos and captions as a sequence of Samples; a photo is opened only when its sample is asked for."""
+    """Files and captions as a sequence of Samples; a photo or sound is opened only when its sample is asked for.
 
-    def __init__(self, photos: Sequence[Entry]) -> None:
-        self.photos = photos
+    Args:
+        photos: the files and their captions.
+        kind: what all of them are (image, sound or clip); where None, their endings say, and what has neither the
+            ending of a sound nor that of a clip is a photo.
+    """
+
+    def __init__(self, photos: Sequence[Entry], kind: str | None = None) -> None:
+        self.photos, self.kind = photos, kind
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -29,12 +39,23 @@ class PhotoFiles:
 
     def __getitem__(self, index: int) -> Sample:
         path, captions = self.photos[range(len(self))[index]]
-        return Sample(source=str(path), image=open_photo(path), captions=captions)
+        kind = kind_of(path) if self.kind is None else self.kind
+        return Sample(source=str(path), captions=captions, **{kind: OPENED[kind](path)})
 
     def texts(self) -> Iterator[str]:
         """All captions, photo by photo. No photo is opened."""
         for _, captions in self.photos:
             yield from captions
+
+
+OPENED: dict[str, Callable[[Path], Any]] = {"image": open_photo, "sound": open_sound, "clip": Path}
+"""What a Sample holds of a file, by what the file is; a clip is opened by who reads it."""
+
+
+def kind_of(path: Path) -> str:
+    """What a file is by its ending: sound, clip, or image."""
+    ending = path.suffix.lower()
+    return "sound" if ending in SOUND_SUFFIXES else "clip" if ending in CLIP_SUFFIXES else "image"
 
 
 def gather(rows: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -7,6 +7,7 @@ b batch   n items   p tokens per item   s slots   d width   k key width
 """
 
 from dataclasses import dataclass
+from os import PathLike
 from typing import Any, NamedTuple
 
 from PIL.Image import Image
@@ -80,6 +81,16 @@ class Sample:
     """Text that is itself the input."""
     label: int | None = None
     """Class number, where the source has classes."""
+    sound: Tensor | None = None
+    """(t,) float32 from -1 to 1, mono at 16 kHz."""
+    clip: bytes | PathLike[str] | None = None
+    """A clip, or the path of one, still encoded, as `mm_memgpt.datasets.clip.open_clip` takes it."""
+    words: tuple[tuple[str, float, float], ...] = ()
+    """Words spoken in the sound or clip, in order, each with its start and end in seconds."""
+    class_name: str | None = None
+    """What the source calls the class."""
+    digit: int | None = None
+    """Digit that is spoken, 0 to 9."""
 
 
 class Word(NamedTuple):

@@ -85,7 +85,10 @@ def test_other_columns_are_taken_by_name(folder):
     assert refusal(folder, image="photo", captions="alz").endswith(
         "no column 'alz' for captions; it has photo, alt, text"
     )
-    assert refusal(folder, label="text") == f"{folder}: no column of a folder can be 'label'; known: image, captions"
+    assert (
+        refusal(folder, label="text")
+        == f"{folder}: no column of a folder can be 'label'; known: image, sound, clip, captions"
+    )
 
 
 def test_what_a_spreadsheet_saves_is_read(folder):
@@ -119,25 +122,25 @@ def test_a_folder_without_metadata_or_with_two_is_refused(folder):
 @pytest.mark.parametrize(
     ("lines", "place", "why"),
     [
-        (["file_name,caption"], "", "holds no row; add one for each photo"),
+        (["file_name,caption"], "", "holds no row; add one for each file"),
         (["file_name", "b.png", "d.png"], ":3", "no file 'd.png' in the folder; add it, or take the row out"),
         (["file_name", "deep"], ":2", "no file 'deep' in the folder; add it, or take the row out"),
         (
             ["photo,text", "b.png,one"],
             ":2",
-            "no file_name; each row needs the photo's path in that column; it has photo, text",
+            "no file_name; each row needs the file's path in that column; it has photo, text",
         ),
         (
             ["file_name,text", ",one"],
             ":2",
-            "no file_name; each row needs the photo's path in that column; it has file_name, text",
+            "no file_name; each row needs the file's path in that column; it has file_name, text",
         ),
         (
             ["file_name", "deep/../../a.jpg"],
             ":2",
-            "'deep/../../a.jpg' leads out of the folder; photos must lie in it or below",
+            "'deep/../../a.jpg' leads out of the folder; files must lie in it or below",
         ),
-        (["file_name", "/a.jpg"], ":2", "'/a.jpg' leads out of the folder; photos must lie in it or below"),
+        (["file_name", "/a.jpg"], ":2", "'/a.jpg' leads out of the folder; files must lie in it or below"),
         (
             ["file_name,text", "b.png,black, all over"],
             ":2",
@@ -171,7 +174,7 @@ def test_a_table_that_is_not_utf_8_says_so(folder):
             "{'two': 2} is no caption; give a string or a list of strings",
         ),
         (["b.png", "one"], "a list, not an object; write one object a line"),
-        ({"file_name": 7}, "no file_name; each row needs the photo's path in that column; it has file_name"),
+        ({"file_name": 7}, "no file_name; each row needs the file's path in that column; it has file_name"),
     ],
 )
 def test_a_mistake_in_json_lines_names_its_line(folder, row, why):

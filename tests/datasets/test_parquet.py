@@ -207,7 +207,7 @@ def test_columns_that_do_not_fit_are_refused(tmp_path):
     write(path, en=["dog"], de=["Hund"])
     assert refusal(path, text="fr") == f"{path}: no column 'fr' for text; it has en, de"
     assert refusal(path, label="en") == f"{path}: column 'en' holds string; label must be integers; name another column"
-    without = "no column image, captions or text; it has en, de: name one of these for it"
+    without = "no column image, sound, clip, captions or text; it has en, de: name one of these for it"
     assert refusal(path) == f"{path}: {without}"
     assert read(path, text="de")[0].text == "Hund"
 
