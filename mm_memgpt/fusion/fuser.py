@@ -114,6 +114,22 @@ class MultimodalFuser(nn.Module):
         return Fused(fused.tokens[:, keep], fused.mask[:, keep], fused.readout, aligned)
 
 
+def of_newest(fused: Fused, state: MemoryState) -> Fused:
+    """A fused state, of which the newest slot alone is read in full; of all the others, what it and the readout know.
+
+    Args:
+        fused: what the fuser returned for `state`.
+        state: s slots, of which the newest is one item, because it is in the ring.
+    """
+    _, slots, p = state.count.shape
+    place = torch.arange(slots, device=state.items.device).repeat_interleave(p)[: fused.mask.shape[1]]
+    last = (state.items > 0).sum(-1, keepdim=True) - 1  # used slots come by arrival
+    newest = state.arrival.argmax(-1)
+    rows = torch.arange(len(newest), device=newest.device)
+    key = nn.functional.normalize(state.key_sums[rows, newest], dim=-1).to(fused.readout.dtype)
+    return fused._replace(mask=fused.mask & (place == last), key=key)
+
+
 def used_slots(state: MemoryState, relations: Tensor | None = None) -> tuple[MemoryState, Tensor | None]:
     """The used slots by arrival, and the relations between them.
 
