@@ -202,6 +202,8 @@ class FusionConfig:
     """Attention heads of the graph, the cross-attention and the readout."""
     graph_layers: int = 1
     """Rounds of message passing between slots, at most 2."""
+    order: bool = False
+    """Whether each slot's tokens are told its kind, its place in line and how long ago it was: which came first."""
 
     def __post_init__(self) -> None:
         require(0 <= self.graph_layers <= 2, f"graph_layers {self.graph_layers} must be 0, 1 or 2; try graph_layers=1")

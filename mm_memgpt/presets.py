@@ -20,7 +20,7 @@ def tiny(vocab_size: int = 300) -> MMMemGPTConfig:
         audio=AudioConfig(trunk="test_efficientnet", times=3, heads=4),
         text=TextConfig(layers=1, heads=4),
         memory=MemoryConfig(slots=6, ring=2),
-        fusion=FusionConfig(heads=4),
+        fusion=FusionConfig(heads=4, order=True),
         decoder=DecoderConfig(
             heads=4, gate=1.0, model=_llama(vocab_size=vocab_size, hidden_size=32, layers=2, heads=4, positions=64)
         ),

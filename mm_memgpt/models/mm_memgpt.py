@@ -74,7 +74,8 @@ class MMMemGPTForConditionalGeneration(Senses, PreTrainedModel, GenerationMixin)
             width=config.width,
             key_width=config.key_width,
         )
-        self.fuser = MultimodalFuser(config.width, config.fusion.heads, config.fusion.graph_layers)
+        fusion = config.fusion
+        self.fuser = MultimodalFuser(config.width, fusion.heads, fusion.graph_layers, fusion.order)
         self.decoder = build_decoder(config.decoder, config.width)
         if attention not in (None, "sdpa"):
             self.decoder.set_attn_implementation(attention)

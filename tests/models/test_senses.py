@@ -109,7 +109,10 @@ def test_every_parameter_of_the_ear_gets_a_gradient_and_so_does_cross_attention(
 def test_a_saved_model_hears_the_same(model, sounds, tmp_path):
     model.save_pretrained(tmp_path)
     again = MMMemGPTForConditionalGeneration.from_pretrained(tmp_path).eval()
-    assert torch.equal(again(input_ids=TEXT, input_values=sounds).logits, model(TEXT, input_values=sounds).logits)
+    assert again.state_dict().keys() == model.state_dict().keys()
+    assert all(torch.equal(value, again.state_dict()[name]) for name, value in model.state_dict().items())
+    # where weights lie in memory moves the last bits of a convolution
+    torch.testing.assert_close(again(TEXT, input_values=sounds).logits, model(TEXT, input_values=sounds).logits)
 
 
 def test_photos_are_filled_up_where_sounds_have_more_tokens(model, pixels, sounds):
