@@ -183,3 +183,21 @@ def test_a_model_with_ears_is_saved_and_assembled(model, tmp_path):
     made.save(tmp_path / "model")
     again = mm_memgpt.load(tmp_path / "model", device="cpu")
     torch.testing.assert_close(again.encode((TONE, RATE)).tokens, made.encode((TONE, RATE)).tokens)
+
+
+@pytest.mark.data
+def test_real_clips_and_sounds_are_perceived_whole(model, data_folder):
+    from pyarrow import parquet
+
+    table = parquet.ParquetFile(data_folder / "video" / "grid_s1_test.parquet")
+    row = next(table.iter_batches(1, columns=["video", "duration"])).to_pylist()[0]
+    features = model.encode(row["video"]["bytes"])
+    heard = features.modality[0] == AUDIO
+    assert heard.sum() >= 3
+    assert 1 <= (~heard).sum() <= 4  # lips move too little to be a new frame each second
+    assert features.time.max().item() == pytest.approx(row["duration"], abs=0.15)
+    table = parquet.ParquetFile(data_folder / "esc10" / "folds1to4.parquet")
+    row = next(table.iter_batches(1, columns=["audio", "duration"])).to_pylist()[0]
+    features = model.encode(row["audio"]["bytes"])
+    assert (features.modality == AUDIO).all()
+    assert features.time.max().item() == pytest.approx(row["duration"], abs=0.01)
