@@ -49,14 +49,16 @@ class ImageEncoder(nn.Module):
         config: trunk, size and grid.
         width: d, width of the tokens.
         key_width: k, width of the retrieval key.
+        tokens: tokens that an item is filled up to, masked, so that photos stand beside sounds; None adds none.
 
     Raises:
         ValueError: the trunk is unknown, its map coarser than the grid, or its shared space absent or of another width.
     """
 
-    def __init__(self, config: ImageConfig, width: int, key_width: int) -> None:
+    def __init__(self, config: ImageConfig, width: int, key_width: int, tokens: int | None = None) -> None:
         super().__init__()
         self.grid = config.grid
+        self.room = 0 if tokens is None else max(0, tokens - config.grid**2)
         self.trunk = create_trunk(config)
         library, _ = split(config.trunk)
         self.perceive = adapter(library).perceive
@@ -104,9 +106,10 @@ class ImageEncoder(nn.Module):
         order = torch.arange(n, device=tokens.device).expand(b, n)
         if time is None:
             time = torch.stack([order, order], dim=-1).double()
+        real = torch.ones(b, n, tokens.shape[1], dtype=torch.bool, device=tokens.device)
         return Features(
-            tokens=rearrange(tokens, "(b n) p d -> b n p d", b=b),
-            mask=torch.ones(b, n, tokens.shape[1], dtype=torch.bool, device=tokens.device),
+            tokens=rearrange(functional.pad(tokens, (0, 0, 0, self.room)), "(b n) p d -> b n p d", b=b),
+            mask=functional.pad(real, (0, self.room)),
             key=rearrange(key, "(b n) k -> b n k", b=b).to(tokens.dtype),
             time=time,
             modality=torch.full((b, n), MODALITIES.index("image"), device=tokens.device),

@@ -8,12 +8,13 @@ n items   p tokens per item   t samples   h height   w width   d width   k key w
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from PIL.Image import Image
 from torch import Tensor, nn
 
+from mm_memgpt.encoders.items import join, reorder
 from mm_memgpt.types import Features
 
 if TYPE_CHECKING:  # a model that is given its items needs no reader of clips
@@ -103,13 +104,5 @@ def _together(parts: Sequence[Features], places: Sequence[int]) -> Features:
     ):
         if len(set(widths)) > 1:
             raise ValueError(f"{what} of frames are {widths[0]} wide, of sound {widths[1]}; build both of one width")
-    longest = max(part.tokens.shape[2] for part in parts)
     order = torch.tensor(places).argsort().to(parts[0].tokens.device)
-    padded = [part._replace(tokens=_longer(part.tokens, longest), mask=_longer(part.mask, longest)) for part in parts]
-    return Features(*(torch.cat(fields, dim=1)[:, order] for fields in zip(*padded, strict=True)))
-
-
-def _longer(values: Tensor, length: int) -> Tensor:
-    """(1, n, p, ...) filled up to (1, n, length, ...) with zeros, which in a mask are False."""
-    shape: Any = (*values.shape[:2], length - values.shape[2], *values.shape[3:])
-    return torch.cat([values, values.new_zeros(shape)], dim=2)
+    return reorder(join(parts), order.unsqueeze(0))

@@ -7,8 +7,9 @@ standard output, and a bad input is one line on standard error, never a tracebac
 import os
 import sys
 from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from importlib import import_module
 
 from mm_memgpt.commands.errors import PROGRAM, status_of
 
@@ -42,6 +43,7 @@ def parser() -> ArgumentParser:
     _add_search(commands)
     _add_tokenizer(commands)
     _add_train(commands)
+    _add_watch(commands)
     return root
 
 
@@ -62,7 +64,7 @@ def _add_average(commands: Action) -> None:
     command.add_argument(
         "--shares", nargs="+", type=float, metavar="X", help="of each model in the mean; default: equal ones"
     )
-    command.set_defaults(run=_average)
+    command.set_defaults(run=_command("average"))
 
 
 def _add_calibrate(commands: Action) -> None:
@@ -78,16 +80,16 @@ def _add_calibrate(commands: Action) -> None:
         help="what the confidence is made of; default: mean_logprob entropy length similarity",
     )
     command.add_argument("--dry-run", action="store_true", help="fit and print, but write nothing")
-    command.set_defaults(run=_calibrate)
+    command.set_defaults(run=_command("calibrate"))
 
 
 def _add_caption(commands: Action) -> None:
-    command = commands.add_parser("caption", help="write a sentence about each photo")
+    command = commands.add_parser("caption", help="write a sentence about each photo, sound or clip")
     command.add_argument(
         "inputs",
         nargs="+",
         metavar="INPUT",
-        help="a photo, a folder (with those below it), a glob, or - for a list on standard input, one a line",
+        help="a photo, sound, clip, folder (and those below it) or glob, or - for a list on standard input, one a line",
     )
     _add_model_options(command)
     command.add_argument("--format", choices=("text", "json", "csv"), default="text", help="default: %(default)s")
@@ -101,7 +103,7 @@ def _add_caption(commands: Action) -> None:
     command.add_argument(
         "--explain", metavar="FOLDER", help="also write a picture a photo there: where each word looked"
     )
-    command.set_defaults(run=_caption)
+    command.set_defaults(run=_command("caption"))
 
 
 def _add_card(commands: Action) -> None:
@@ -111,7 +113,7 @@ def _add_card(commands: Action) -> None:
     command.add_argument(
         "--reports", nargs="*", default=[], metavar="FILE", help="report.json of the runs that made it, in order"
     )
-    command.set_defaults(run=_card)
+    command.set_defaults(run=_command("card"))
 
 
 def _add_demo(commands: Action) -> None:
@@ -123,7 +125,7 @@ def _add_demo(commands: Action) -> None:
     command.add_argument(
         "--share", action="store_true", help="also at a public address, through Gradio's servers; default: no"
     )
-    command.set_defaults(run=_demo)
+    command.set_defaults(run=_command("demo"))
 
 
 def _add_evaluate(commands: Action) -> None:
@@ -135,18 +137,18 @@ def _add_evaluate(commands: Action) -> None:
     command.add_argument(
         "--predictions", metavar="FILE", help="also write each photo's caption there, a JSON line each"
     )
-    command.set_defaults(run=_evaluate_captions)
+    command.set_defaults(run=_command("evaluate"))
     command = kinds.add_parser("confidence", help="whether it is as sure of its captions as it should be")
     _add_data_options(command)
     _add_model_options(command)
     command.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
     command.add_argument("--plots", metavar="DIR", help="also write the reliability diagram and the risk there")
-    command.set_defaults(run=_evaluate_confidence)
+    command.set_defaults(run=_command("evaluate_confidence"))
     command = kinds.add_parser("retrieval", help="how well photos and sentences find each other, with 95%% intervals")
     _add_data_options(command)
     _add_model_options(command, beams=False)
     command.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
-    command.set_defaults(run=_evaluate_retrieval)
+    command.set_defaults(run=_command("evaluate_retrieval"))
 
 
 def _add_gallery(commands: Action) -> None:
@@ -154,7 +156,7 @@ def _add_gallery(commands: Action) -> None:
     command.add_argument("folder", nargs="?", default="demos/photos", metavar="FOLDER", help="default: %(default)s")
     command.add_argument("--readme", default="README.md", metavar="FILE", help="default: %(default)s")
     _add_model_options(command)
-    command.set_defaults(run=_gallery)
+    command.set_defaults(run=_command("gallery"))
 
 
 def _add_search(commands: Action) -> None:
@@ -165,7 +167,7 @@ def _add_search(commands: Action) -> None:
     command.add_argument("--sheet", metavar="FILE", help="also write a contact sheet of them: .png, .jpg or .webp")
     command.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
     _add_model_options(command, beams=False)
-    command.set_defaults(run=_search)
+    command.set_defaults(run=_command("search"))
 
 
 def _add_tokenizer(commands: Action) -> None:
@@ -184,6 +186,27 @@ def _add_train(commands: Action) -> None:
         "--set", action="append", default=[], metavar="A.B=C", help="change a value of the recipe; may be repeated"
     )
     command.set_defaults(run=_train)
+
+
+def _add_watch(commands: Action) -> None:
+    command = commands.add_parser("watch", help="write what a clip or stream shows as it goes, and sum it up")
+    command.add_argument(
+        "source", metavar="SOURCE", help="a clip, a folder of frames, an address (rtsp://...) or a device (/dev/video0)"
+    )
+    command.add_argument(
+        "--every", type=_at_least_0, default=1.0, metavar="SECONDS", help="between frames; 0: all; default: %(default)s"
+    )
+    command.add_argument(
+        "--alike",
+        type=_alike,
+        default=1.0,
+        metavar="X",
+        help="grey levels by which a frame must differ from the last one, or none; default: %(default)s",
+    )
+    command.add_argument("--fps", type=_at_least_0, metavar="N", help="frames a second of a folder of frames")
+    command.add_argument("--format", choices=("text", "json", "csv"), default="text", help="default: %(default)s")
+    _add_model_options(command, batch=False)
+    command.set_defaults(run=_command("watch"))
 
 
 def _add_data_options(command: ArgumentParser) -> None:
@@ -223,80 +246,31 @@ def _probability(text: str) -> float:
     raise ArgumentTypeError(f"{text!r} is not a probability, a number from 0 to 1")
 
 
+def _at_least_0(text: str) -> float:
+    with suppress(ValueError):
+        if 0 <= float(text) < float("inf"):
+            return float(text)
+    raise ArgumentTypeError(f"{text!r} is not a number of at least 0")
+
+
+def _alike(text: str) -> float | None:
+    return None if text == "none" else _at_least_0(text)
+
+
 def _port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) > 65535:
         raise ArgumentTypeError(f"{text!r} is not a port, a whole number from 0 to 65535")
     return int(text)
 
 
-def _calibrate(arguments: Namespace) -> int:
-    _quiet()
-    from mm_memgpt.commands.calibrate import run
+def _command(name: str) -> Callable[[Namespace], int]:
+    """What runs the command of that name; its file is imported only then."""
 
-    return run(arguments)
+    def run(arguments: Namespace) -> int:
+        _quiet()
+        return import_module(f"mm_memgpt.commands.{name}").run(arguments)
 
-
-def _average(arguments: Namespace) -> int:
-    _quiet()
-    from mm_memgpt.commands.average import run
-
-    return run(arguments)
-
-
-def _caption(arguments: Namespace) -> int:
-    _quiet()
-    from mm_memgpt.commands.caption import run
-
-    return run(arguments)
-
-
-def _card(arguments: Namespace) -> int:
-    _quiet()
-    from mm_memgpt.commands.card import run
-
-    return run(arguments)
-
-
-def _demo(arguments: Namespace) -> int:
-    _quiet()
-    from mm_memgpt.commands.demo import run
-
-    return run(arguments)
-
-
-def _evaluate_captions(arguments: Namespace) -> int:
-    _quiet()
-    from mm_memgpt.commands.evaluate import run
-
-    return run(arguments)
-
-
-def _evaluate_confidence(arguments: Namespace) -> int:
-    _quiet()
-    from mm_memgpt.commands.evaluate_confidence import run
-
-    return run(arguments)
-
-
-def _evaluate_retrieval(arguments: Namespace) -> int:
-    _quiet()
-    from mm_memgpt.commands.evaluate_retrieval import run
-
-    return run(arguments)
-
-
-def _gallery(arguments: Namespace) -> int:
-    _quiet()
-    from mm_memgpt.commands.gallery import run
-
-    return run(arguments)
-
-
-def _search(arguments: Namespace) -> int:
-    _quiet()
-    from mm_memgpt.commands.search import run
-
-    return run(arguments)
+    return run
 
 
 def _tokenizer(arguments: Namespace) -> int:

@@ -202,6 +202,8 @@ class FusionConfig:
     """Attention heads of the graph, the cross-attention and the readout."""
     graph_layers: int = 1
     """Rounds of message passing between slots, at most 2."""
+    order: bool = False
+    """Whether each slot's tokens are told its kind, its place in line and how long ago it was: which came first."""
 
     def __post_init__(self) -> None:
         require(0 <= self.graph_layers <= 2, f"graph_layers {self.graph_layers} must be 0, 1 or 2; try graph_layers=1")
@@ -297,6 +299,7 @@ TRANSFORMERS_KEYS = {
 
 PARTS = {
     "image": ImageConfig,
+    "audio": AudioConfig,
     "text": TextConfig,
     "memory": MemoryConfig,
     "fusion": FusionConfig,
@@ -309,7 +312,8 @@ class MMMemGPTConfig(PreTrainedConfig):
     """The whole model: the width and key width everything shares, and one dataclass a part.
 
     Parts may be given as dataclasses or as dicts (as config.json holds them). Without `text` the model reads no
-    sentences into its memory and cannot search by words; without `confidence` it has not been calibrated.
+    sentences into its memory and cannot search by words; without `audio` it hears nothing; without `confidence` it has
+    not been calibrated.
 
     Raises:
         ValueError: a key that neither this model nor transformers knows, or sizes that do not fit together.
@@ -327,6 +331,7 @@ class MMMemGPTConfig(PreTrainedConfig):
         fusion: FusionConfig | dict[str, Any] | None = None,
         decoder: DecoderConfig | dict[str, Any] | None = None,
         confidence: ConfidenceConfig | dict[str, Any] | None = None,
+        audio: AudioConfig | dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         known = {f.name for f in fields(PreTrainedConfig)} | TRANSFORMERS_KEYS
@@ -338,11 +343,12 @@ class MMMemGPTConfig(PreTrainedConfig):
         for name, given in {"image": image, "memory": memory, "fusion": fusion, "decoder": decoder}.items():
             values = {} if given is None else given
             setattr(self, name, given if is_dataclass(given) else build(PARTS[name], values, name))
-        for name, given in {"text": text, "confidence": confidence}.items():
+        for name, given in {"audio": audio, "text": text, "confidence": confidence}.items():
             setattr(self, name, build(PARTS[name], given, name) if isinstance(given, dict) else given)
         language_model = self.decoder.language_model()
         for part, heads, size in (
             ("image", self.image.heads, width),
+            ("audio", 1 if self.audio is None else self.audio.heads, width),
             ("text", 1 if self.text is None else self.text.heads, width),
             ("fusion", self.fusion.heads, width),
             ("decoder", self.decoder.heads, language_model.hidden_size),
@@ -361,8 +367,8 @@ class MMMemGPTConfig(PreTrainedConfig):
 
     @property
     def tokens_per_item(self) -> int:
-        """p, the tokens of one item."""
-        return self.image.grid**2
+        """p, the tokens of one item: what photos or sounds have, whichever have more; the others are filled up."""
+        return max(self.image.grid**2, 0 if self.audio is None else self.audio.tokens)
 
     @property
     def vocab_size(self) -> int:

@@ -1,6 +1,14 @@
 """Shapes with a name: each preset is a function that returns a config, and nothing else knows the names."""
 
-from mm_memgpt.config import DecoderConfig, FusionConfig, ImageConfig, MemoryConfig, MMMemGPTConfig, TextConfig
+from mm_memgpt.config import (
+    AudioConfig,
+    DecoderConfig,
+    FusionConfig,
+    ImageConfig,
+    MemoryConfig,
+    MMMemGPTConfig,
+    TextConfig,
+)
 
 
 def tiny(vocab_size: int = 300) -> MMMemGPTConfig:
@@ -9,9 +17,10 @@ def tiny(vocab_size: int = 300) -> MMMemGPTConfig:
         width=32,
         key_width=12,
         image=ImageConfig(trunk="test_resnet", size=64, grid=2, heads=4),
+        audio=AudioConfig(trunk="test_efficientnet", times=3, heads=4),
         text=TextConfig(layers=1, heads=4),
         memory=MemoryConfig(slots=6, ring=2),
-        fusion=FusionConfig(heads=4),
+        fusion=FusionConfig(heads=4, order=True),
         decoder=DecoderConfig(
             heads=4, gate=1.0, model=_llama(vocab_size=vocab_size, hidden_size=32, layers=2, heads=4, positions=64)
         ),

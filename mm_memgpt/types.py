@@ -93,6 +93,13 @@ class Sample:
     """Digit that is spoken, 0 to 9."""
 
 
+@dataclass(frozen=True)
+class Text:
+    """A sentence that is itself an input, beside photos, sounds and clips; a plain str is a path."""
+
+    text: str
+
+
 class Word(NamedTuple):
     """A written word and the natural logarithm of its probability (the sum over its tokens)."""
 

@@ -45,3 +45,40 @@ def tiny_model_folder(tmp_path_factory) -> Path:
     model.save_pretrained(folder)
     MMMemGPTProcessor.build(model.config, tokenizer).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def film():
+    """`film(path, shades, sound=True)`: a clip at `path`, a second of each shade, with a tone or without sound.
+
+    Without shades it has no pictures; a shade is a number from 0 to 255, and each has a pattern of its own.
+    """
+    import av
+    import numpy as np
+
+    def render(
+        path: Path, shades=(40, 120, 200), sound: bool = True, seconds: float | None = None, fps: int = 5
+    ) -> Path:
+        with av.open(str(path), "w", options={"movflags": "faststart"} if path.suffix == ".mp4" else {}) as container:
+            pictures = container.add_stream("mpeg4", rate=fps) if shades else None
+            heard = container.add_stream("aac", rate=16_000, layout="mono") if sound else None
+            if pictures is not None:
+                pictures.width, pictures.height, pictures.pix_fmt = 64, 48, "yuv420p"
+            for shade in shades:
+                pixels = np.random.default_rng(shade).integers(0, 256, (6, 8, 3)) // 4 + shade * 3 // 4
+                frame = av.VideoFrame.from_ndarray(np.kron(pixels, np.ones((8, 8, 1))).astype(np.uint8), "rgb24")
+                for _ in range(fps):
+                    frame.pts = None
+                    container.mux(pictures.encode(frame))
+            if heard is not None:
+                count = round((len(shades) if seconds is None else seconds) * 16_000)
+                tone = (0.5 * np.sin(np.arange(count) * 0.17)).astype(np.float32)
+                for start in range(0, count, 1024):
+                    frame = av.AudioFrame.from_ndarray(tone[None, start : start + 1024], "fltp", "mono")
+                    frame.sample_rate, frame.pts = 16_000, start
+                    container.mux(heard.encode(frame))
+            for stream in filter(None, (pictures, heard)):
+                container.mux(stream.encode(None))
+        return path
+
+    return render

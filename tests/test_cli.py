@@ -197,9 +197,9 @@ def test_nothing_named_is_passed_over_in_silence(command, capsys, monkeypatch):
     output, errors = capsys.readouterr()
     assert output == ""
     assert error_lines(errors) == [
-        "empty: no photo in this folder; name one that holds photos",
+        "empty: no photo, sound or clip in this folder; name one that holds some",
         "*.png: no file matches this pattern; check it",
-        "-: standard input names no photo",
+        "-: standard input names no photo, sound or clip",
         "none.jpg: no such file or folder; check the path",
     ]
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from mm_memgpt.config import (
+    AudioConfig,
     DecoderConfig,
     FusionConfig,
     ImageConfig,
@@ -100,6 +101,10 @@ def test_a_wrong_key_or_value_is_named_with_its_place(values, message):
             lambda: MMMemGPTConfig(fusion=FusionConfig(heads=0)),
             "fusion.heads 0 does not divide width 256; try heads=256",
         ),
+        (
+            lambda: MMMemGPTConfig(audio=AudioConfig(heads=6)),
+            "audio.heads 6 does not divide width 256; try heads=2",
+        ),
     ],
 )
 def test_sizes_that_cannot_work_are_refused_with_a_way_out(make, message):
@@ -108,13 +113,11 @@ def test_sizes_that_cannot_work_are_refused_with_a_way_out(make, message):
 
 
 def test_a_key_the_model_does_not_know_is_refused():
-    own = "width, key_width, image, text, memory, fusion, decoder, confidence"
+    own = "width, key_width, image, audio, text, memory, fusion, decoder, confidence"
     with pytest.raises(ValueError, match=f"^unknown key 'widht' in the model's config; its own keys: {own}$"):
         MMMemGPTConfig(widht=32)
-    with pytest.raises(
-        ValueError,
-        match=r"^unknown key 'grids' in image; known keys: connector, grid, heads, key, size, trunk, trunk_args$",
-    ):
+    known = "connector, grid, heads, key, size, trunk, trunk_args"
+    with pytest.raises(ValueError, match=f"^unknown key 'grids' in image; known keys: {known}$"):
         MMMemGPTConfig(image={"grids": 3})
 
 
@@ -125,6 +128,7 @@ def test_a_folder_gives_the_config_back(tmp_path):
     again = MMMemGPTConfig.from_pretrained(tmp_path)
     assert again.decoder == config.decoder
     assert again.image == config.image
+    assert again.audio == config.audio
     assert again.to_dict() == config.to_dict()
 
 
@@ -142,6 +146,11 @@ def test_derived_sizes_follow_the_parts():
         image=ImageConfig(grid=3), decoder=DecoderConfig(model={"model_type": "llama", "vocab_size": 77})
     )
     assert config.tokens_per_item == 9
+    assert config.audio is None
+    config.audio = AudioConfig(bands=2, times=4)
+    assert config.tokens_per_item == 9
+    config.audio = AudioConfig(bands=2, times=5)
+    assert config.tokens_per_item == 10
     assert config.vocab_size == 77
 
 

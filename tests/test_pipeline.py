@@ -265,9 +265,9 @@ def test_several_memories_are_decoded_at_once(model, photos):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda model, photo: model.encode([]), "no photo to encode; give at least one"),
-        (lambda model, photo: model.encode([photo], names=["a", "b"]), "2 names for 1 photos; give one a photo"),
-        (lambda model, photo: model.encode(photo, time=[]), "0 times for 1 photos; give one a photo"),
+        (lambda model, photo: model.encode([]), "nothing to encode; give at least one photo"),
+        (lambda model, photo: model.encode([photo], names=["a", "b"]), "2 names for 1 inputs; give one an input"),
+        (lambda model, photo: model.encode(photo, time=[]), "0 times for 1 inputs; give one an input"),
         (lambda model, photo: model.encode("nowhere.jpg"), "nowhere.jpg: no such file; check the path"),
         (lambda model, photo: decoded(model, photo, beams=0), "beams 0 must be at least 1; try beams=4"),
         (lambda model, photo: decoded(model, photo, prompt="x " * 90), "is too long for the 64 the model can hold"),

@@ -1,7 +1,7 @@
-"""`mm-memgpt caption`: a sentence about every photo named, in the order named.
+"""`mm-memgpt caption`: a sentence about every photo, sound and clip named, in the order named.
 
-Notable: a photo that cannot be used costs one line on standard error and the exit status, never the other photos; the
-model is loaded only when something named is there.
+Notable: an input that cannot be used costs one line on standard error and the exit status, never the others; the model
+is loaded only when something named is there.
 """
 
 import sys
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from mm_memgpt.commands.errors import error_line
-from mm_memgpt.commands.inputs import STANDARD_INPUT, Entry, expand
+from mm_memgpt.commands.inputs import EVERYTHING, STANDARD_INPUT, Entry, expand
 from mm_memgpt.commands.output import Abstained, Result, results
 from mm_memgpt.types import Caption, InputError
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def run(arguments: Namespace) -> int:
     """Captions the inputs; 1 if any of them failed, else 0."""
-    entries: Iterable[Entry] = expand(arguments.inputs, sys.stdin)
+    entries: Iterable[Entry] = expand(arguments.inputs, sys.stdin, EVERYTHING)
     total = None
     if STANDARD_INPUT in arguments.inputs:
         sys.stdin.reconfigure(errors="surrogateescape")  # file names are bytes

@@ -1,4 +1,4 @@
-"""What a user names on the command line, as photos in order: files, folders, globs, and lists on standard input.
+"""What a user names on the command line, as inputs in order: files, folders, globs, and lists on standard input.
 
 Notable: nothing named is passed over in silence; what cannot be found becomes an entry with its error, in its place.
 """
@@ -9,46 +9,63 @@ from glob import glob, has_magic
 from pathlib import Path
 from typing import NamedTuple
 
-from mm_memgpt.datasets.photo import PHOTO_SUFFIXES
+from mm_memgpt.kinds import SUFFIXES
 from mm_memgpt.types import InputError
 
 STANDARD_INPUT = "-"
 
 
+class Wanted(NamedTuple):
+    """What is looked for in folders."""
+
+    suffixes: frozenset[str]
+    """Endings of its files, in lower case."""
+    one: str
+    """What an error calls one of them."""
+    some: str
+    """What an error calls several."""
+
+
+PHOTOS = Wanted(SUFFIXES["photo"], "photo", "photos")
+EVERYTHING = Wanted(frozenset().union(*SUFFIXES.values()), "photo, sound or clip", "some")
+
+
 class Entry(NamedTuple):
-    """A photo's path as the user would write it, or what the user named and why it gives no photo."""
+    """A file's path as the user would write it, or what the user named and why it gives nothing."""
 
     path: str
     error: InputError | None = None
 
 
-def expand(names: Iterable[str], standard_input: Iterable[str]) -> Iterator[Entry]:
-    """The photos that `names` stand for, in order; "-" stands for the names on standard input, one a line.
+def expand(names: Iterable[str], standard_input: Iterable[str], wanted: Wanted = PHOTOS) -> Iterator[Entry]:
+    """The files that `names` stand for, in order; "-" stands for the names on standard input, one a line.
 
-    A folder stands for the photos in it and below it, sorted, hidden ones left out; a pattern that the shell did not
-    expand, for what it matches.
+    A folder stands for what is wanted of the files in it and below it, sorted, hidden ones left out; a pattern that the
+    shell did not expand, for what it matches.
     """
     for name in names:
         if name == STANDARD_INPUT:
             listed = (line.rstrip("\r\n") for line in standard_input)
-            yield from _or_error(_expand_all(line for line in listed if line), name, "standard input names no photo")
+            entries = _expand_all((line for line in listed if line), wanted)
+            yield from _or_error(entries, name, f"standard input names no {wanted.one}")
         else:
-            yield from _expand(name)
+            yield from _expand(name, wanted)
 
 
-def _expand_all(names: Iterable[str]) -> Iterator[Entry]:
+def _expand_all(names: Iterable[str], wanted: Wanted) -> Iterator[Entry]:
     for name in names:
-        yield from _expand(name)
+        yield from _expand(name, wanted)
 
 
-def _expand(name: str) -> Iterator[Entry]:
+def _expand(name: str, wanted: Wanted) -> Iterator[Entry]:
     if os.path.isdir(name):
-        yield from _or_error(_photos_below(name), name, "no photo in this folder; name one that holds photos")
+        nothing = f"no {wanted.one} in this folder; name one that holds {wanted.some}"
+        yield from _or_error(_files_below(name, wanted.suffixes), name, nothing)
     elif os.path.lexists(name):
         yield Entry(name)
     elif has_magic(name):
         matches = sorted(glob(name, recursive=True))
-        yield from _or_error(_expand_all(matches), name, "no file matches this pattern; check it")
+        yield from _or_error(_expand_all(matches, wanted), name, "no file matches this pattern; check it")
     else:
         yield Entry(name, InputError(f"{name}: no such file or folder; check the path"))
 
@@ -61,7 +78,7 @@ def _or_error(entries: Iterator[Entry], name: str, message: str) -> Iterator[Ent
         yield Entry(name, InputError(f"{name}: {message}"))
 
 
-def _photos_below(folder: str) -> Iterator[Entry]:
+def _files_below(folder: str, suffixes: frozenset[str]) -> Iterator[Entry]:
     try:
         found = sorted(os.scandir(folder), key=lambda item: item.name)
     except OSError as error:
@@ -71,6 +88,6 @@ def _photos_below(folder: str) -> Iterator[Entry]:
         if item.name.startswith("."):
             continue
         if item.is_dir(follow_symlinks=False):
-            yield from _photos_below(item.path)
-        elif Path(item.name).suffix.lower() in PHOTO_SUFFIXES:
+            yield from _files_below(item.path, suffixes)
+        elif Path(item.name).suffix.lower() in suffixes:
             yield Entry(item.path)

@@ -7,7 +7,7 @@ what is not UTF-8.
 import csv
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TextIO
 
@@ -44,17 +44,19 @@ def json_rows(stream: TextIO) -> Write:
     `{path, error}`."""
 
     def write(path: str, result: Result) -> None:
-        row: dict[str, Any] = {"path": path}
-        if isinstance(result, Caption):
-            words = [{"word": word.word, "logprob": round(word.logprob, 6)} for word in result.words]
-            row |= {"caption": result.text, "confidence": round(result.confidence, 6), "words": words}
-        elif isinstance(result, Abstained):
-            row |= {"abstained": result.reason, "confidence": round(result.confidence, 6)}
-        else:
-            row["error"] = str(result)
-        print(json.dumps(row, ensure_ascii=False), file=stream)
+        print(json.dumps({"path": path, **as_json(result)}, ensure_ascii=False), file=stream)
 
     return write
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    """A result as JSON holds it."""
+    if isinstance(result, Caption):
+        words = [{"word": word.word, "logprob": round(word.logprob, 6)} for word in result.words]
+        return {"caption": result.text, "confidence": round(result.confidence, 6), "words": words}
+    if isinstance(result, Abstained):
+        return {"abstained": result.reason, "confidence": round(result.confidence, 6)}
+    return {"error": str(result)}
 
 
 def csv_rows(stream: TextIO) -> Write:
@@ -75,22 +77,25 @@ def csv_rows(stream: TextIO) -> Write:
 
 FORMATS = {"text": text_rows, "json": json_rows, "csv": csv_rows}
 
+Formats = Mapping[str, Callable[[TextIO], Callable[..., None]]]
+"""By name, what writes a row to a stream."""
+
 
 @contextmanager
-def results(form: str, output: str | None) -> Iterator[Write]:
-    """Writes results in the format `form` to the file `output`, or to standard output where it is None."""
+def results(form: str, output: str | None, formats: Formats = FORMATS) -> Iterator[Callable[..., None]]:
+    """Writes results in the format `form` of `formats` to the file `output`, or to standard output where it is None."""
     errors = "backslashreplace" if form == "json" else "surrogateescape"
     if output is None:
         sys.stdout.reconfigure(encoding="utf-8", errors=errors)
-        yield _at_once(FORMATS[form](sys.stdout), sys.stdout)
+        yield _at_once(formats[form](sys.stdout), sys.stdout)
     else:
         with open(output, "w", encoding="utf-8", errors=errors, newline="") as stream:
-            yield _at_once(FORMATS[form](stream), stream)
+            yield _at_once(formats[form](stream), stream)
 
 
-def _at_once(write: Write, stream: TextIO) -> Write:
-    def write_and_flush(path: str, result: Caption | InputError) -> None:
-        write(path, result)
+def _at_once(write: Callable[..., None], stream: TextIO) -> Callable[..., None]:
+    def write_and_flush(*row: Any) -> None:
+        write(*row)
         stream.flush()
 
     return write_and_flush

@@ -13,6 +13,7 @@ from pathlib import Path
 from mm_memgpt.datasets.files import reason
 from mm_memgpt.datasets.photo import as_photo
 from mm_memgpt.explain.overlay import strip
+from mm_memgpt.kinds import kind_of
 from mm_memgpt.pipeline import Pipeline
 from mm_memgpt.types import Caption, InputError
 
@@ -47,6 +48,8 @@ def strip_path(folder: Path, path: str) -> Path:
 
 def write_strip(model: Pipeline, folder: Path, path: str, caption: Caption) -> InputError | None:
     """Explains a photo's caption and writes the strip, or says why it could not."""
+    if (kind := kind_of(path)) != "photo":
+        return InputError(f"{path}: a {kind}, and only photos are explained; leave out --explain for the others")
     target = strip_path(folder, path)
     try:
         strip(as_photo(path), model.explain(path, caption)).save(target)

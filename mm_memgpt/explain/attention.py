@@ -32,6 +32,7 @@ def attention(model: MMMemGPTForConditionalGeneration, pixel_values: Tensor, tex
     finally:
         for hook in hooks:
             hook.remove()
-    side = model.config.image.grid
-    on_photo = torch.stack(weights).mean(0)[..., -(side**2) :].float()  # behind the null token and the summary
+    side, p = model.config.image.grid, model.config.tokens_per_item
+    on_item = torch.stack(weights).mean(0)[..., -p:].float()  # behind the null token and the summary
+    on_photo = on_item[..., : side**2]  # an item may have been filled up
     return rearrange(text.by_word(on_photo)[0], "w (h c) -> w h c", h=side).cpu()

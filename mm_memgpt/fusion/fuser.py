@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from mm_memgpt.fusion.cross_attention import CrossAttentionFusion
 from mm_memgpt.fusion.graph import GraphFusion, check_relations, edge_features
+from mm_memgpt.fusion.order import OrderEmbedding
 from mm_memgpt.layers.attention import Attention
 from mm_memgpt.types import MemoryState
 
@@ -36,10 +37,11 @@ class Fused(NamedTuple):
 class MultimodalFuser(nn.Module):
     """Messages between slots, then cross-attention between modalities, then attention pooling into a readout.
 
-    Graph and cross-attention are residual and begin as identity.
+    Graph and cross-attention are residual and begin as identity. With `order`, each slot of a state is first told when
+    it was, which begins as identity too; tokens by modality have no order.
     """
 
-    def __init__(self, width: int, heads: int, graph_layers: int = 1) -> None:
+    def __init__(self, width: int, heads: int, graph_layers: int = 1, order: bool = False) -> None:
         super().__init__()
         self.width = width
         self.graph = GraphFusion(width, heads, graph_layers)
@@ -47,6 +49,8 @@ class MultimodalFuser(nn.Module):
         self.readout_query = nn.Parameter(torch.randn(width))
         self.readout_norm = nn.LayerNorm(width)
         self.readout = Attention(width, heads)
+        with torch.random.fork_rng(devices=[]):  # of one seed, all else begins as it would without
+            self.order = OrderEmbedding(width) if order else None
 
     def forward(
         self,
@@ -70,15 +74,19 @@ class MultimodalFuser(nn.Module):
             return self.fuse(memory, masks, relations, alignment)
         if masks is not None:
             raise ValueError("a memory state has masks of its own; leave masks out")
-        return self._fused(memory, relations, alignment)
+        return self._fused(memory, relations, alignment, self.order)
 
-    def _fused(self, state: MemoryState, relations: Tensor | None, alignment: bool) -> Fused:
+    def _fused(
+        self, state: MemoryState, relations: Tensor | None, alignment: bool, order: OrderEmbedding | None = None
+    ) -> Fused:
         if state.sums.shape[-1] != self.width:
             raise ValueError(f"memory width {state.sums.shape[-1]} is not the fuser's {self.width}; build both alike")
         state, relations = used_slots(state, relations)
         mask = state.count > 0
         tokens = state.sums / state.count.clamp_min(1).unsqueeze(-1)
         tokens = tokens.masked_fill(~mask.unsqueeze(-1), 0).to(self.readout_query.dtype)
+        if order is not None:
+            tokens = order(tokens, mask, state)
 
         tokens = self.graph(tokens, mask, *edge_features(state, relations))
         aligned = self.cross_attention.alignment(tokens, mask, state.modality) if alignment else None
@@ -112,6 +120,22 @@ class MultimodalFuser(nn.Module):
         keep = torch.cat(given).to(fused.mask.device)
         aligned = None if fused.alignment is None else fused.alignment[:, keep][:, :, keep]
         return Fused(fused.tokens[:, keep], fused.mask[:, keep], fused.readout, aligned)
+
+
+def of_newest(fused: Fused, state: MemoryState) -> Fused:
+    """A fused state, of which the newest slot alone is read in full; of all the others, what it and the readout know.
+
+    Args:
+        fused: what the fuser returned for `state`.
+        state: s slots, of which the newest is one item, because it is in the ring.
+    """
+    _, slots, p = state.count.shape
+    place = torch.arange(slots, device=state.items.device).repeat_interleave(p)[: fused.mask.shape[1]]
+    last = (state.items > 0).sum(-1, keepdim=True) - 1  # used slots come by arrival
+    newest = state.arrival.argmax(-1)
+    rows = torch.arange(len(newest), device=newest.device)
+    key = nn.functional.normalize(state.key_sums[rows, newest], dim=-1).to(fused.readout.dtype)
+    return fused._replace(mask=fused.mask & (place == last), key=key)
 
 
 def used_slots(state: MemoryState, relations: Tensor | None = None) -> tuple[MemoryState, Tensor | None]:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from mm_memgpt.config import DecoderConfig, ImageConfig, MMMemGPTConfig
+from mm_memgpt.encoders.audio import resolve as resolve_audio
 from mm_memgpt.encoders.image import load_pretrained, resolve
 from mm_memgpt.models.auto import model_class
 from mm_memgpt.models.decoder import decoder_config, load_decoder_weights
@@ -69,6 +70,7 @@ def put_together(
         width=shape.width,
         key_width=shape.key_width,
         image=resolve(image),
+        audio=None if shape.audio is None else resolve_audio(shape.audio),
         text=shape.text,
         memory=shape.memory,
         fusion=shape.fusion,

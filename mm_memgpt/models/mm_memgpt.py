@@ -1,9 +1,10 @@
-"""The model: encoder, memory bank, fusion and decoder as one transformers model.
+"""The model: encoders, memory bank, fusion and decoder as one transformers model.
 
-Notable: `forward` and `generate` take photos, or a memory made before; the memory is projected to keys and values once
-and then travels through generation as an ordinary argument, so beams and caches work as users of transformers expect.
+Notable: `forward` and `generate` take photos and sounds, or a memory made before; the memory is projected to keys and
+values once and then travels through generation as an ordinary argument, so beams and caches work as users of
+transformers expect.
 
-b batch   n photos per row   m memory tokens   t text tokens   v vocabulary   d width
+b batch   n photos or pieces of sound per row   m memory tokens   t text tokens, or samples   v vocabulary   d width
 """
 
 from typing import Any
@@ -15,13 +16,15 @@ from transformers import Cache, GenerationConfig, GenerationMixin, PreTrainedMod
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from mm_memgpt.config import MMMemGPTConfig
+from mm_memgpt.encoders.audio import AudioEncoder
 from mm_memgpt.encoders.image import ImageEncoder
 from mm_memgpt.encoders.text import TextEncoder
 from mm_memgpt.fusion.fuser import Fused, MultimodalFuser
 from mm_memgpt.memory.bank import MemoryBank
 from mm_memgpt.models.decoder import build_decoder
 from mm_memgpt.models.seam import project_memory, quieten
-from mm_memgpt.types import Features, MemoryState
+from mm_memgpt.models.senses import Senses
+from mm_memgpt.types import MemoryState
 
 PROJECTED_AXES = 6
 """Axes of a projected memory (b, layers, 2, heads, 1+m, head width); memory tokens (b, m, d) have three."""
@@ -39,8 +42,8 @@ def first_token(config: GenerationConfig, names: tuple[str, ...], rows: int, dev
     raise ValueError(f"the language model has no {' nor '.join(names)}, so the text cannot begin; give input_ids")
 
 
-class MMMemGPTForConditionalGeneration(PreTrainedModel, GenerationMixin):
-    """Photos into a bounded memory, and text out of it, by a causal language model.
+class MMMemGPTForConditionalGeneration(Senses, PreTrainedModel, GenerationMixin):
+    """Photos and sounds into a bounded memory, and text out of it, by a causal language model.
 
     Raises:
         ValueError: the decoder's family drops the memory or is an encoder-decoder, or the sizes of the config do not
@@ -62,7 +65,8 @@ class MMMemGPTForConditionalGeneration(PreTrainedModel, GenerationMixin):
             raise ValueError(f"decoder {config.decoder.model['model_type']!r} is {kind}; its class is {name}")
         attention = config._attn_implementation  # as asked for; the library's constructor puts its default there
         super().__init__(config)
-        self.image_encoder = ImageEncoder(config.image, config.width, config.key_width)
+        sizes = (config.width, config.key_width, config.tokens_per_item)
+        self.image_encoder = ImageEncoder(config.image, *sizes)
         self.bank = MemoryBank(
             slots=config.memory.slots,
             ring=config.memory.ring,
@@ -70,16 +74,15 @@ class MMMemGPTForConditionalGeneration(PreTrainedModel, GenerationMixin):
             width=config.width,
             key_width=config.key_width,
         )
-        self.fuser = MultimodalFuser(config.width, config.fusion.heads, config.fusion.graph_layers)
+        fusion = config.fusion
+        self.fuser = MultimodalFuser(config.width, fusion.heads, fusion.graph_layers, fusion.order)
         self.decoder = build_decoder(config.decoder, config.width)
         if attention not in (None, "sdpa"):
             self.decoder.set_attn_implementation(attention)
         embedding_width = self.decoder.get_input_embeddings().embedding_dim
-        self.text_encoder = (
-            None
-            if config.text is None
-            else TextEncoder(config.text, embedding_width, config.width, config.key_width, config.tokens_per_item)
-        )
+        self.text_encoder = None if config.text is None else TextEncoder(config.text, embedding_width, *sizes)
+        with torch.random.fork_rng(devices=[]):  # of one seed, all else begins as it would without ears
+            self.audio_encoder = None if config.audio is None else AudioEncoder(config.audio, *sizes)
         self.post_init()
         if config.decoder.output_std is not None:  # only now: all within it has begun by its own rule
             quieten(self.decoder, config.decoder.output_std)
@@ -92,51 +95,6 @@ class MMMemGPTForConditionalGeneration(PreTrainedModel, GenerationMixin):
 
     def get_output_embeddings(self) -> nn.Module:
         return self.decoder.get_output_embeddings()
-
-    def perceive(
-        self,
-        pixel_values: Tensor,
-        state: MemoryState | None = None,
-        source: Tensor | None = None,
-        time: Tensor | None = None,
-    ) -> MemoryState:
-        """Photos written into a memory; an empty one where `state` is None.
-
-        Args:
-            pixel_values: (b, 3, h, w) or (b, n, 3, h, w), normalised.
-            state: a memory of batch b.
-            source: (b, n) source numbers, from 0 where None; give them where `state` already holds photos.
-            time: (b, n, 2) seconds, one a photo where None; likewise.
-        """
-        features = self.image_encoder(pixel_values, source, time)
-        if state is None:
-            state = self.bank.empty(len(features.tokens), device=features.tokens.device)
-        return self.bank.write(state, features)
-
-    def read_text(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor | None = None,
-        source: Tensor | None = None,
-        time: Tensor | None = None,
-    ) -> Features:
-        """Sentences as items, to be written into a memory, or to be compared with photos by their keys.
-
-        Args:
-            input_ids: (b, t) one sentence a row, or (b, n, t) n sentences a row, as token numbers.
-            attention_mask: of the same shape, 1 where a token is real; all are where None.
-            source: (b, n) source numbers, as in `TextEncoder.forward`.
-            time: (b, n, 2) seconds, likewise.
-
-        Raises:
-            ValueError: the model has no text encoder.
-        """
-        if self.text_encoder is None:
-            raise ValueError("this model has no text encoder; train one with text in its config, as nano has")
-        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
-        if input_ids.ndim == 2:
-            input_ids, mask = input_ids.unsqueeze(1), mask.unsqueeze(1)
-        return self.text_encoder(self.get_input_embeddings()(input_ids), mask.bool(), source, time)
 
     def read(self, state: MemoryState) -> tuple[Tensor, Tensor]:
         """What the decoder reads of a memory: the readout, then the fused tokens (b, 1+m, d), and the mask (b, 1+m)."""
@@ -154,13 +112,14 @@ class MMMemGPTForConditionalGeneration(PreTrainedModel, GenerationMixin):
         return project_memory(self.decoder, memory, memory_mask)
 
     def _memory(
-        self, pixel_values: Tensor | None, memory: Tensor | None, memory_mask: Tensor | None, rows: int | None
+        self, memory: Tensor | None, memory_mask: Tensor | None, rows: int | None, **observed: Tensor | None
     ) -> tuple[Tensor | None, Tensor | None]:
-        """The projected memory and its mask, repeated where every memory serves several rows of text."""
-        if pixel_values is not None:
-            if memory is not None:
-                raise ValueError("give pixel_values or memory, not both; write the photos into the memory first")
-            memory, memory_mask = self.read(self.perceive(pixel_values))
+        """The projected memory, given or of what is observed, and its mask, repeated for the rows of text it serves."""
+        for name, what in (("pixel_values", "photos"), ("input_values", "sounds")):
+            if observed[name] is not None and memory is not None:
+                raise ValueError(f"give {name} or memory, not both; write the {what} into the memory first")
+        if observed["pixel_values"] is not None or observed["input_values"] is not None:
+            memory, memory_mask = self.read(self.write(self.observe(**observed)))
         if memory is None:
             return None, None
         if memory.ndim != PROJECTED_AXES:
@@ -185,9 +144,11 @@ class MMMemGPTForConditionalGeneration(PreTrainedModel, GenerationMixin):
         inputs_embeds: Tensor | None = None,
         position_ids: Tensor | None = None,
         logits_to_keep: int = 0,
+        input_values: Tensor | None = None,
+        input_values_mask: Tensor | None = None,
         **kwargs: Any,
     ) -> CausalLMOutputWithPast:
-        """Logits (b, t, v) of the text given the photos or the memory, and with labels the cross-entropy.
+        """Logits (b, t, v) of the text given what is seen and heard, or a memory, and with labels the cross-entropy.
 
         Args:
             input_ids: (b, t) token numbers.
@@ -199,13 +160,24 @@ class MMMemGPTForConditionalGeneration(PreTrainedModel, GenerationMixin):
             inputs_embeds: (b, t, decoder width) instead of input_ids.
             position_ids: (b, t) places in the text; counted from its start where None.
             logits_to_keep: compute logits of that many last tokens only; 0 is all.
+            input_values: (b', t) or (b', n, t) raw sound in pieces, from -1 to 1 at the config's audio.rate; with
+                photos, both are written by their times (`observe`).
+            input_values_mask: (b', n) True where a piece of sound is real; all are where None.
             kwargs: what the decoder's own forward takes: past_key_values, use_cache, ...
 
         Raises:
-            ValueError: both photos and a memory are given, or rows of text and memories do not match.
+            ValueError: a memory is given beside photos or sounds, rows of text and memories do not match, or a sound to
+                a model that has no audio encoder.
         """
         text = input_ids if inputs_embeds is None else inputs_embeds
-        memory, memory_mask = self._memory(pixel_values, memory, memory_mask, None if text is None else len(text))
+        memory, memory_mask = self._memory(
+            memory,
+            memory_mask,
+            None if text is None else len(text),
+            pixel_values=pixel_values,
+            input_values=input_values,
+            input_values_mask=input_values_mask,
+        )
         if position_ids is not None:
             kwargs["position_ids"] = position_ids
         if logits_to_keep != 0:
@@ -230,9 +202,11 @@ class MMMemGPTForConditionalGeneration(PreTrainedModel, GenerationMixin):
         pixel_values: Tensor | None = None,
         memory: Tensor | None = None,
         memory_mask: Tensor | None = None,
+        input_values: Tensor | None = None,
+        input_values_mask: Tensor | None = None,
         **kwargs: Any,
     ) -> Any:
-        """transformers' generate, from photos or from a memory.
+        """transformers' generate, from photos and sounds or from a memory.
 
         Args:
             inputs: (b, t) prompt token numbers (also as `input_ids=`), the source text of an encoder-decoder. With
@@ -240,6 +214,8 @@ class MMMemGPTForConditionalGeneration(PreTrainedModel, GenerationMixin):
             pixel_values: as in `forward`; encoded once.
             memory: as in `forward`; projected once.
             memory_mask: as in `forward`.
+            input_values: as in `forward`; encoded once.
+            input_values_mask: as in `forward`.
             kwargs: every argument of GenerationMixin.generate.
 
         Raises:
@@ -248,7 +224,14 @@ class MMMemGPTForConditionalGeneration(PreTrainedModel, GenerationMixin):
         inputs = kwargs.pop("input_ids", None) if inputs is None else inputs
         text = kwargs.get("inputs_embeds") if inputs is None else inputs
         with torch.no_grad():
-            memory, memory_mask = self._memory(pixel_values, memory, memory_mask, None if text is None else len(text))
+            memory, memory_mask = self._memory(
+                memory,
+                memory_mask,
+                None if text is None else len(text),
+                pixel_values=pixel_values,
+                input_values=input_values,
+                input_values_mask=input_values_mask,
+            )
         if text is None and "encoder_outputs" not in kwargs:
             inputs = self._blank(1 if memory is None else len(memory))
         return super().generate(inputs, memory=memory, memory_mask=memory_mask, **kwargs)

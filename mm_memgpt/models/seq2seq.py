@@ -40,9 +40,11 @@ class MMMemGPTForSeq2SeqLM(MMMemGPTForConditionalGeneration):
         decoder_attention_mask: Tensor | None = None,
         decoder_inputs_embeds: Tensor | None = None,
         encoder_outputs: BaseModelOutput | None = None,
+        input_values: Tensor | None = None,
+        input_values_mask: Tensor | None = None,
         **kwargs: Any,
     ) -> Seq2SeqLMOutput:
-        """Logits (b, t, v) of what is written given the source text and the photos or memory, and with labels the loss.
+        """Logits (b, t, v) of what is written from the source text and what is seen, heard or remembered; the loss.
 
         Args:
             input_ids: (b, s) the source text; the end token alone where there is none.
@@ -56,16 +58,25 @@ class MMMemGPTForSeq2SeqLM(MMMemGPTForConditionalGeneration):
             decoder_attention_mask: (b, t) 1 where a token of it is real.
             decoder_inputs_embeds: (b, t, decoder width) instead of decoder_input_ids.
             encoder_outputs: what the text encoder said before, instead of input_ids.
+            input_values: (b', t) or (b', n, t) raw sound in pieces, as in the causal model.
+            input_values_mask: (b', n) True where a piece of sound is real; all are where None.
             kwargs: what the stock forward takes: past_key_values, use_cache, ...
 
         Raises:
-            ValueError: nothing is written, both photos and a memory are given, or rows of text and memories do not
-                match.
+            ValueError: nothing is written, a memory is given beside photos or sounds, or rows of text and memories do
+                not match.
         """
         written = next((x for x in (decoder_input_ids, decoder_inputs_embeds, labels) if x is not None), None)
         if written is None:
             raise ValueError("give labels or decoder_input_ids, what is written; input_ids are the source text")
-        memory, memory_mask = self._memory(pixel_values, memory, memory_mask, len(written))
+        memory, memory_mask = self._memory(
+            memory,
+            memory_mask,
+            len(written),
+            pixel_values=pixel_values,
+            input_values=input_values,
+            input_values_mask=input_values_mask,
+        )
         if input_ids is None and inputs_embeds is None and encoder_outputs is None:
             input_ids = self._blank(len(written))
         return self.decoder(

@@ -96,7 +96,7 @@ def language_task(recipe: Recipe) -> Task:
     if model.writes_from_a_source:
         name = recipe.start or recipe.decoder
         raise InputError(f"{name}: an encoder-decoder; language training needs a causal model")
-    for part in (model.image_encoder, model.fuser, model.text_encoder):
+    for part in (model.image_encoder, model.audio_encoder, model.fuser, model.text_encoder):
         if part is not None:
             part.requires_grad_(False)
     begin, pad = model.begin(1).item(), processor.tokenizer.pad_token_id

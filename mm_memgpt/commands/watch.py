@@ -1,0 +1,44 @@
+"""`mm-memgpt watch`: a clip or stream as it goes, a sentence a moment that is kept, and at the end one about it all.
+
+Notable: each line is out as soon as it is written, so what was seen stays, however the watching ends; Ctrl-C is how a
+stream without an end is ended, and no failure.
+"""
+
+import os
+import sys
+from argparse import Namespace
+
+from mm_memgpt.commands.errors import error_line
+from mm_memgpt.commands.moments import FORMATS, Row
+from mm_memgpt.commands.output import results
+from mm_memgpt.pipeline import load
+from mm_memgpt.types import InputError
+
+
+def run(arguments: Namespace) -> int:
+    """Watches the source; 1 if it cannot be opened or breaks off, else 0.
+
+    Raises:
+        InputError: a model that cannot be had, or a folder of frames without the frames a second.
+    """
+    source = arguments.source
+    if os.path.isdir(source) and arguments.fps is None:
+        raise InputError(f"{source}: a folder of frames has no clock; say how many make a second: --fps 25")
+    model = load(arguments.model, arguments.device)
+    newest = problem = None
+    with results(arguments.format, None, FORMATS) as write:
+        try:
+            for glimpse in model.watch(source, arguments.every, arguments.alike, arguments.fps, arguments.beams):
+                newest = glimpse
+                if glimpse.caption is not None:
+                    write(Row("moment", glimpse.start, glimpse.end, glimpse.caption))
+        except KeyboardInterrupt:
+            pass
+        except InputError as error:
+            problem = error
+        if newest is not None:
+            write(Row("summary", 0.0, newest.end, model.decode(model.fuse(newest.state), beams=arguments.beams)))
+        if problem is not None:
+            write(Row("error", newest.end if newest else 0.0, newest.end if newest else 0.0, problem))
+            print(error_line(problem), file=sys.stderr)
+    return 1 if problem is not None else 0
