@@ -61,6 +61,7 @@ class Ours(nn.Module):
         image = replace(PRESETS[size.preset]().image, size=STRIDE * size.cells, grid=size.cells)
         self.model, _ = put_together(size.preset, trunk=image, tokenizer=size.tokenizer)
         self.model.text_encoder = None  # it searches; it writes nothing
+        self.model.audio_encoder = None  # there is nothing to hear
         encoder, width = self.model.image_encoder, self.model.config.width
         encoder.trunk, encoder.perceive = nn.Identity(), lambda trunk, maps: TrunkOutput(maps, None)
         encoder.project[0], encoder.project[1] = nn.LayerNorm(size.channels), nn.Linear(size.channels, width)
