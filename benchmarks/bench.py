@@ -15,7 +15,7 @@ from transformers import AutoTokenizer
 from benchmarks.features import Features, Part, TeacherFeatures, TrunkFeatures, digest, part
 from benchmarks.rows import Size
 from mm_memgpt.datasets.base import Reader, read
-from mm_memgpt.evaluation.captions import score_captions
+from mm_memgpt.evaluation.captions import cider_each, score_captions
 from mm_memgpt.presets import PRESETS
 from mm_memgpt.types import InputError, Sample
 
@@ -96,6 +96,7 @@ class Bench:
 
 
 def scored(captions: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, Any]:
-    """The scores that the table shows; a metric as its value and the bounds of its 95% interval."""
-    scores = score_captions(list(captions), list(map(list, references)))
-    return {name: getattr(scores, name) for name in SCORES}
+    """The scores that the table shows, a metric as its value and its 95% interval; and `each` photo's CIDEr."""
+    written, expected = list(captions), list(map(list, references))
+    scores = score_captions(written, expected)
+    return {name: getattr(scores, name) for name in SCORES} | {"each": cider_each(written, expected).round(4).tolist()}

@@ -49,13 +49,7 @@ def score_captions(
         ValueError: the two lists differ in length, are empty, or a photo has no reference with a word in it.
         ImportError: pycocoevalcap is not installed.
     """
-    if len(captions) != len(references) or not captions:
-        raise ValueError(f"{len(captions)} captions and {len(references)} lists of references: give one list a caption")
-    cut = [tokens(caption) for caption in captions]
-    joined = [" ".join(caption) for caption in cut]
-    expected = [[" ".join(cut) for cut in map(tokens, sentences) if cut] for sentences in references]
-    if [] in expected:
-        raise ValueError(f"photo {expected.index([])} has no reference caption with a word in it; leave it out")
+    joined, expected = _cut(captions, references)
     cider, bleu_1, bleu_2, bleu_3, bleu_4, rouge_l = bootstrap(_statistics(joined, expected), _metrics, resamples, seed)
     return CaptionScores(
         cider=cider,
@@ -67,8 +61,34 @@ def score_captions(
         photos=len(captions),
         distinct=len(set(joined)),
         distinct_share=len(set(joined)) / len(captions),
-        mean_length=sum(map(len, cut)) / len(captions),
+        mean_length=sum(len(caption.split()) for caption in joined) / len(captions),
     )
+
+
+def cider_each(captions: list[str], references: list[list[str]]) -> np.ndarray:
+    """(n,) CIDEr of each caption, whose mean is that of `score_captions`: two models' captions of the same photos can
+    be compared photo by photo.
+
+    Raises:
+        ValueError, ImportError: as `score_captions`.
+    """
+    joined, expected = _cut(captions, references)
+    return _ciders(joined, expected)
+
+
+def _ciders(captions: list[str], references: list[list[str]]) -> np.ndarray:
+    _, cider, _ = scorers()
+    return cider().compute_score(dict(enumerate(references)), {i: [caption] for i, caption in enumerate(captions)})[1]
+
+
+def _cut(captions: list[str], references: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """Both as tokens with a space between."""
+    if len(captions) != len(references) or not captions:
+        raise ValueError(f"{len(captions)} captions and {len(references)} lists of references: give one list a caption")
+    expected = [[" ".join(cut) for cut in map(tokens, sentences) if cut] for sentences in references]
+    if [] in expected:
+        raise ValueError(f"photo {expected.index([])} has no reference caption with a word in it; leave it out")
+    return [" ".join(tokens(caption)) for caption in captions], expected
 
 
 def scorers() -> tuple[type, type, type]:
@@ -84,7 +104,7 @@ def scorers() -> tuple[type, type, type]:
 
 def _statistics(captions: list[str], references: list[list[str]]) -> np.ndarray:
     """(n, 13): CIDEr, ROUGE-L, 1, caption length, closest reference length, matched and written runs of each order."""
-    bleu_scorer, cider, rouge = scorers()
+    bleu_scorer, _, rouge = scorers()
     expected = dict(enumerate(references))
     written = {i: [caption] for i, caption in enumerate(captions)}
     counts = bleu_scorer(n=ORDERS)
@@ -101,7 +121,7 @@ def _statistics(captions: list[str], references: list[list[str]]) -> np.ndarray:
     ]
     return np.column_stack(
         [
-            cider().compute_score(expected, written)[1],
+            _ciders(captions, references),
             rouge().compute_score(expected, written)[1],
             np.ones(len(captions)),
             np.array(rows, dtype=np.float64),

@@ -145,7 +145,9 @@ class Recipe:
     teacher: str | None = None
     """Distillation: the teacher's file below `data.root`."""
     tower: str | None = None
-    """Captioning: image tower by name, in place of the preset's ("timm/resnet18")."""
+    """Distillation and captioning: image tower by name, in place of the preset's ("timm/resnet18")."""
+    size: int | None = None
+    """Distillation and captioning: side of what the tower sees, in pixels, in place of the preset's or its own."""
     decoder: str | None = None
     """Captioning: language model by folder or hub name, in place of the preset's; it brings its tokenizer."""
     pretrained: bool = False
@@ -178,9 +180,10 @@ class Recipe:
         keys = needed[self.objective]
         given = any(getattr(self, key) is not None for key in keys)
         require(given, f"objective {self.objective} needs the key {' or '.join(map(repr, keys))}")
-        for key in ("tokenizer", "trunk", "tower", "decoder"):
+        for key in ("tokenizer", "trunk", "tower", "size", "decoder"):
             alone = self.start is None or getattr(self, key) is None
             require(alone, f"start {self.start!r} brings its own {key}; leave out {key!r}")
+        require(self.size is None or self.size >= 1, f"size {self.size} must be at least 1 pixel; try size=160")
         require(self.longest >= 3, f"longest {self.longest} must be at least 3: the begin, a word and the end")
         for name in ("captions", "checkpoints"):
             require(getattr(self, name) >= 1, f"{name} {getattr(self, name)} must be at least 1")

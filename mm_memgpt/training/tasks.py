@@ -6,6 +6,7 @@ Notable: a new kind of run is a new function here and a row in `build_task`, nev
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.utils.data import default_collate
 
-from mm_memgpt.encoders.image import create_trunk, pixel_statistics
+from mm_memgpt.config import ImageConfig
+from mm_memgpt.encoders.image import create_trunk, pixel_statistics, resolve
 from mm_memgpt.knowledge.teacher import ImageTeacher
 from mm_memgpt.models.assembly import LONGEST_CAPTION, put_together
 from mm_memgpt.models.loading import find, read_model
@@ -68,12 +70,19 @@ def build_task(recipe: Recipe) -> Task:
 
 
 def distillation_task(recipe: Recipe) -> Task:
-    """A trunk that answers like the teacher on the same crop; keeps trunk.safetensors."""
-    config = PRESETS[recipe.preset]().image
+    """A trunk that answers like the teacher on the same crop; keeps trunk.safetensors.
+
+    Raises:
+        InputError: no such tower, or it lacks a map of one of the teacher's strides.
+    """
+    config = resolve(image_config(recipe) or PRESETS[recipe.preset]().image)
     path = Path(recipe.data.root) / recipe.teacher
     teacher = ImageTeacher(path)
     trunk, statistics = create_trunk(config), pixel_statistics(config)
-    model = TrunkDistillation(trunk, statistics.size, teacher.size, teacher.map_shapes, teacher.classes)
+    try:
+        model = TrunkDistillation(trunk, statistics.size, teacher.size, teacher.map_shapes, teacher.classes)
+    except ValueError as error:
+        raise InputError(f"{config.trunk} at {statistics.size} pixels: {error}; take another tower or size") from None
 
     def keep(output: Path) -> None:
         save_file(trunk.state_dict(), output / "trunk.safetensors")
@@ -206,12 +215,31 @@ def caption_model(recipe: Recipe) -> tuple[MMMemGPTForConditionalGeneration, MMM
     folder = None if recipe.tokenizer is None else Path(recipe.tokenizer)
     if folder is not None and not (folder / "tokenizer.json").is_file():
         raise InputError(f"{folder}: no tokenizer.json in it; write one with mm-memgpt tokenizer --output {folder}")
-    model, processor = put_together(
-        recipe.preset, trunk=recipe.tower, decoder=recipe.decoder, tokenizer=folder, pretrained=recipe.pretrained
-    )
+    try:
+        model, processor = put_together(
+            recipe.preset,
+            trunk=image_config(recipe),
+            decoder=recipe.decoder,
+            tokenizer=folder,
+            pretrained=recipe.pretrained,
+        )
+    except InputError:
+        raise
+    except ValueError as error:  # parts that do not fit together
+        raise InputError(f"preset {recipe.preset}: {error}; change tower, size or decoder") from None
     if recipe.trunk is not None:
         load_trunk(model.image_encoder.trunk, Path(recipe.trunk))
     return model, processor
+
+
+def image_config(recipe: Recipe) -> ImageConfig | None:
+    """The tower and size that a recipe names in place of its preset's; None where it names neither."""
+    if recipe.tower is None and recipe.size is None:
+        return None
+    shape = PRESETS[recipe.preset]().image
+    if recipe.tower is not None:
+        shape = replace(shape, trunk=recipe.tower, trunk_args={}, size=None, key="learned")
+    return shape if recipe.size is None else replace(shape, size=recipe.size)
 
 
 def load_trunk(trunk: nn.Module, path: Path) -> None:

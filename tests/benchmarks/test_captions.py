@@ -8,32 +8,7 @@ import pytest
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from mm_memgpt.encoders.image import create_trunk
 from mm_memgpt.presets import tiny
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory, tiny_model_folder):
-    """A folder with flickr8k/{train,val,test}.parquet of eight photos, a trunk's weights, and a page."""
-    import io
-
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    folder = tmp_path_factory.mktemp("benchmark")
-    (folder / "flickr8k").mkdir()
-    for number, split in enumerate(("train", "val", "test")):
-        photos, captions = [], []
-        for row in range(8):
-            pixels = np.random.default_rng(10 * number + row).integers(0, 255, (64, 64, 3), dtype=np.uint8)
-            buffer = io.BytesIO()
-            Image.fromarray(pixels).save(buffer, "PNG")
-            photos.append({"bytes": buffer.getvalue(), "path": None})
-            captions.append([f"A dog number {row} runs .", f"Dog {row} plays in the water ."])
-        pq.write_table(pa.table({"image": photos, "captions": captions}), folder / "flickr8k" / f"{split}.parquet")
-    save_file(create_trunk(tiny().image).state_dict(), folder / "trunk.safetensors")
-    (folder / "page.md").write_text("# Page\n\n<!-- benchmark:start -->\n<!-- benchmark:end -->\n")
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +38,16 @@ def test_two_rows_from_photos_to_page(run, data, capsys):
     assert np.load(data / "out" / "trunk-train" / "mirrored.npy").shape[0] == 8
 
     weights = (data / "out" / "ours-2026.safetensors").stat().st_mtime_ns
-    assert run("--rows", "neighbour", "ours", "--test") == 0
+    assert run("--rows", "neighbour", "ours", "shipped", "--test") == 0
     assert run("--rows", "neighbour", "ours", "--test") == 0  # nothing is done twice
     assert (data / "out" / "ours-2026.safetensors").stat().st_mtime_ns == weights
     assert run("--write") == 0
     page = (data / "page.md").read_text()
     assert page.startswith("# Page\n")
     assert page.count("\n| nearest neighbours' caption (k = ") == page.count("\n| ours |") == 1
+    test = {name: found["test"]["cider"][0] for name, found in results(data).items() if "test" in found}
+    ahead = f" {test['ours-2026']:.3f} (", f" | {test['shipped'] - test['ours-2026']:.3f} ("
+    assert all(part in next(row for row in page.splitlines() if row.startswith("| ours |")) for part in ahead)
     assert Image.open(data / "images" / "captions_benchmark.png").size == (1200, 576)
 
 
@@ -83,6 +61,21 @@ def test_the_shipped_model_is_measured_anew_when_its_weights_are_others(run, dat
     save_file({n: w * 1.5 for n, w in weights.items()}, tmp_path / "other" / "model.safetensors", {"format": "pt"})
     run("--rows", "shipped", "--limit", "3", "--model", str(tmp_path / "other"), output="shipped")
     assert results(data, "shipped")["shipped"]["weights"] != before["weights"]
+
+
+def test_a_lead_is_taken_photo_by_photo():
+    from benchmarks.page import lead
+
+    def run(each):
+        return {"test": {"each": each}}
+
+    hard = np.linspace(0, 3, 50)  # photos differ far more than the two runs do
+    value, low, high = lead(run(hard + 0.1), run(hard))
+    assert (value, low, high) == pytest.approx((0.1, 0.1, 0.1))
+    noise = np.random.default_rng(0).normal(size=50)
+    value, low, high = lead(run(hard + noise), run(hard))
+    assert value == pytest.approx(noise.mean())
+    assert low < 0 < high
 
 
 def test_the_stock_trainer_s_row_learns_too(run, data):

@@ -9,7 +9,7 @@ from pycocoevalcap.bleu.bleu import Bleu
 from pycocoevalcap.cider.cider import Cider
 from pycocoevalcap.rouge.rouge import Rouge
 
-from mm_memgpt.evaluation.captions import score_captions, tokens
+from mm_memgpt.evaluation.captions import cider_each, score_captions, tokens
 
 METRICS = ("cider", "bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l")
 VOCABULARY = ["a", "the", "dog", "man", "red", "ball", "runs", "holds", "on", "grass", "beach", "two"]
@@ -36,6 +36,15 @@ def test_the_scores_are_those_of_pycocoevalcap_on_the_whole_set():
     ]
     assert [getattr(ours, name).value for name in METRICS] == pytest.approx(theirs, rel=1e-9)
     assert theirs[4] > 0
+
+
+def test_cider_each_has_the_whole_set_s_cider_as_its_mean():
+    references = sentences(0, photos=37, each=3)
+    captions = [row[0] for row in sentences(1, photos=37, each=1)]
+    each = cider_each(captions, references)
+    assert each.shape == (37,)
+    assert each.mean() == pytest.approx(score_captions(captions, references, resamples=2).cider.value)
+    assert each.std() > 0
 
 
 def test_the_figures_of_two_photos_follow_from_the_definitions():

@@ -1,6 +1,7 @@
 """What a recipe starts from: a fresh model, a distilled trunk or a whole model; and what does not fit is named."""
 
 import math
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -35,6 +36,32 @@ def test_a_distilled_trunk_is_where_the_model_s_trunk_starts(build, tmp_path):
     model = build(trunk=str(tmp_path / "trunk.safetensors")).model
     ours = model.image_encoder.trunk.state_dict()
     assert all(torch.equal(ours[name], value) for name, value in trunk.state_dict().items())
+
+
+def test_a_recipe_names_another_tower_and_its_size(build):
+    own = build().model.config.image
+    other = build(tower="resnet10t", size=96).model.config.image
+    assert (own.trunk, own.size) == ("test_resnet", 64)
+    assert (other.trunk, other.size, other.grid) == ("resnet10t", 96, own.grid)
+    assert build(size=96).model.config.image == replace(own, size=96)
+    due = r"^preset tiny: grid 2 is finer than the trunk's 1x1 map; .* change tower, size or decoder$"
+    with pytest.raises(InputError, match=due):
+        build(size=32)
+    assert build(tower="resnet10t").model.config.image.size is None  # its own
+
+
+@pytest.mark.data
+def test_a_tower_is_distilled_at_the_size_that_the_recipe_gives(build, data_folder):
+    data = {"root": str(data_folder), "train": [{"path": "flickr8k/train.parquet"}]}
+    changes = {
+        "objective": "distillation",
+        "teacher": "teachers/tf2_mobilenet_v2_1.0_224_ptq.tflite",
+        "data": data | {"val": {"path": "flickr8k/val.parquet"}},
+    }
+    assert build(**changes, tower="lcnet_035", size=96).model.grids == [(24, 24), (12, 12), (6, 6), (3, 3), (3, 3)]
+    due = "vit_tiny_patch16_224 at 224 pixels: the trunk has no stage of stride 4; .*; take another tower or size"
+    with pytest.raises(InputError, match=due):
+        build(**changes, tower="vit_tiny_patch16_224")
 
 
 def test_a_rate_of_zero_freezes_the_trunk(build):
