@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -145,9 +146,9 @@ def test_ctrl_c_sums_up_what_was_seen(tiny_model_folder, film):
     given = ["clip.mkv", "--model", str(tiny_model_folder), "--device", "cpu", "--beams", "1"]
     command = [sys.executable, "-u", "-m", "mm_memgpt", "watch", *given]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    ) as watching:
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a job in the background inherits deaf ears
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment, preexec_fn=heard, **pipes) as watching:
         first = [watching.stdout.readline() for _ in range(3)]
         watching.send_signal(signal.SIGINT)
         output, errors = watching.communicate(timeout=120)
