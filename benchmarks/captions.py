@@ -100,7 +100,12 @@ def learned(bench: Bench, name: str, seed: int, train: bool) -> Writer | None:
     set_seed(seed)
     model = row.build(bench.size(val.views[0]))
     if weights.exists():
-        load_model(model, weights)
+        try:
+            load_model(model, weights)
+        except RuntimeError as error:
+            raise InputError(
+                f"{weights}: of another shape than the row has now; give --output another folder"
+            ) from error
     else:
         known, before = bench.part(row.features, "train"), time.process_time()
         row.learn(model, known, bench.tokenizer, bench.arguments.epochs, seed, bench.folder / "log")

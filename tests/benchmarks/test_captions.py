@@ -5,6 +5,7 @@ from shutil import copytree
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
@@ -120,3 +121,5 @@ def test_what_cannot_be_used_is_one_line(run, data, capsys):
     refused("results.json: limit was None, not 3; give --output another folder", "--limit", "3")
     refused("no such file; --trunk must name what a distillation kept", "--trunk", "none.safetensors")
     refused("no validation figures of hf, hf-ours, prefix", "--rows", "best")
+    save_file({"other": torch.zeros(2)}, data / "out" / "prefix-2026.safetensors")
+    refused("prefix-2026.safetensors: of another shape than the row has now; give --output another", "--rows", "prefix")
