@@ -1,10 +1,10 @@
 """Parquet files as Samples: photos, sounds and clips in columns of encoded bytes, captions, text, timed words, classes.
 
-Notable: making a reader reads only the footers, and the columns by which rows are chosen; a file's rows are loaded, still
-encoded, at its first sample and in the process that asks for it, so a reader reaches a loader's worker processes as a
-few paths; columns without a role are never read. A sound is decoded as a photo is, in the process that asks for its row and each time anew: five seconds of
-ESC-10 take 9 ms of one core, and kept decoded they would take nine times the memory (measured). A clip is not decoded
-here, for only who reads it knows how many of its frames are wanted.
+Notable: making a reader reads only the footers, and the columns that rows are chosen by; a file's rows are loaded,
+still encoded, at its first sample and in the process that asks for it, so a reader reaches a loader's worker processes
+as a few paths; columns without a role are never read. A sound is decoded as a photo is, in the process that asks for
+its row and each time anew: five seconds of ESC-10 take 9 ms of one core, and kept decoded they would take nine times
+the memory (measured). A clip is not decoded here, for only who reads it knows how many of its frames are wanted.
 """
 
 from array import array
@@ -96,10 +96,11 @@ class _File(NamedTuple):
 class ParquetReader:
     """The rows of one or several files, as a sequence of Samples; rows count from 0 in each file.
 
-    With `where`, of these only the rows whose column holds the value, or one of the values, given for it: all of
-    `{"fold": [1, 2], "speaker": "theo"}` must hold. Each role of `ROLES` is filled from the column of its own or a usual name where there is one, or from the one that
-    `columns` maps it to: `ParquetReader("pairs.parquet", {"text": "en"})`. Where a column does not fit its name and was
-    not asked for, it is passed over (a `label` that holds no integers), unless its role is one of `STRICT`.
+    With `where`, of these only the rows whose column holds the value, or one of the values, given for it; for
+    `{"fold": [1, 2], "speaker": "theo"}` both must hold. Each role of `ROLES` is filled from the column of its own or
+    a usual name where there is one, or from the one that `columns` maps it to: `ParquetReader("pairs.parquet",
+    {"text": "en"})`. Where a column does not fit its name and was not asked for, it is passed over (a `label` that
+    holds no integers), unless its role is one of `STRICT`.
 
     Raises:
         InputError: a file is missing, empty, broken, has no column to read or none to choose rows by, or no row is

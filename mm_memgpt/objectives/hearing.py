@@ -12,25 +12,25 @@ from torch.nn import functional
 
 from mm_memgpt.config import AudioConfig
 from mm_memgpt.encoders.audio_trunk import adapter, probe
-from mm_memgpt.objectives.distillation import map_loss, pooled_loss
 
 NO_LABEL = -100
 """Stands for the label of a sound that has none."""
 
 RARE = -5.0
-"""What the scores' head says of every class at first: 0.7% likely. YAMNet's mean score is 0.5% (docs/experiments.md)."""
+"""What the scores' head says of every class at first, as a logit: 0.7% likely, as rare as a class is to the teacher."""
 
 WEIGHTS = {"direction": 2.0, "scores": 0.3}
 """Of the losses that do not count once, as for photos."""
 
 
 def embedding_losses(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
-    """Share of the teacher's variance over the batch that the student misses, and one minus their cosine; both (b, e).
+    """Share of the teacher's variance that the student misses, and one minus their mean cosine; both (b, e).
 
-    ||s - t||^2 / Var(t), as for the maps of photos: 1.0 means "no better than the mean".
+    ||s - t||^2 / Var(t), the variance that of all numbers of the batch, so that a batch of one has one, too: 1.0 means
+    "no better than their mean".
     """
-    maps = student[..., None, None], teacher[..., None, None]
-    return map_loss(*maps), pooled_loss(*maps)
+    missed = functional.mse_loss(student, teacher) / teacher.var(correction=0).clamp_min(1e-6)
+    return missed, 1 - functional.cosine_similarity(student, teacher).mean()
 
 
 def score_loss(logits: Tensor, scores: Tensor) -> Tensor:
@@ -69,7 +69,7 @@ class TrunkHearing(nn.Module):
 
     def __init__(self, trunk: nn.Module, config: AudioConfig, embedding: int, classes: int, labels: int) -> None:
         super().__init__()
-        self.trunk, self.config = trunk, config
+        self.trunk, self.audio = trunk, config  # the Trainer would take a `config` for a whole model's
         with torch.no_grad():
             channels = probe(trunk, config).map.shape[1]
         self.embedding_head = nn.Linear(channels, embedding)
@@ -79,7 +79,7 @@ class TrunkHearing(nn.Module):
 
     def pooled(self, waveforms: Tensor) -> Tensor:
         """Waveforms (b, t) to the mean of the trunk's map, (b, c) float32."""
-        return adapter(self.config).perceive(self.trunk, waveforms, self.config).map.float().mean((2, 3))
+        return adapter(self.audio).perceive(self.trunk, waveforms, self.audio).map.float().mean((2, 3))
 
     def forward(
         self, input_values: Tensor, teacher_embedding: Tensor, teacher_scores: Tensor, labels: Tensor

@@ -34,9 +34,11 @@ def batch(labels=(2, NO_LABEL, 0)) -> dict:
 
 def test_an_embedding_is_missed_by_its_share_of_the_variance_and_by_its_direction():
     assert [loss.item() for loss in embedding_losses(TEACHER, TEACHER)] == pytest.approx([0, 0], abs=1e-6)
-    mean = TEACHER.mean(0, keepdim=True).expand_as(TEACHER)
+    mean = TEACHER.mean().expand_as(TEACHER)
     missed, direction = embedding_losses(mean, TEACHER)
     assert missed.item() == pytest.approx(1)
+    assert embedding_losses((mean + TEACHER) / 2, TEACHER)[0].item() == pytest.approx(1 / 4)
+    assert embedding_losses(TEACHER[:1] + 1, TEACHER[:1])[0].item() == pytest.approx(1 / TEACHER[0].var(correction=0))
     due = 1 - (mean * TEACHER).sum(1) / mean.norm(dim=1) / TEACHER.norm(dim=1)
     torch.testing.assert_close(direction, due.mean())
     assert embedding_losses(3 * TEACHER, TEACHER)[1].item() == pytest.approx(0, abs=1e-6)
