@@ -18,6 +18,10 @@ from mm_memgpt.training.recipe import SoundAugment
 SILENT = 0.01
 """Share of the sound's mean power below which a piece of it counts as silent: 20 dB."""
 
+TAIL = 0.5
+"""Share of a piece that may lie behind a sound's end: where sounds are cut one piece after another, the last is seldom
+full."""
+
 TRIES = 8
 """Places looked at before a piece is taken as it is. Of a bark of half a second in five, one in three holds some."""
 
@@ -34,12 +38,13 @@ def audible(pieces: Tensor) -> Tensor:
 
 
 def cut(sound: Tensor, samples: int, generator: random.Random) -> Tensor:
-    """A piece (s) from a random place of a sound (t); a shorter sound lies at a random place in silence."""
+    """A piece (s) from a random place of a sound (t), silence behind its end; a shorter sound lies anywhere in it."""
     room = len(sound) - samples
     if room <= 0:
         before = generator.randint(0, -room)
         return functional.pad(sound, (before, -room - before))
-    least = SILENT * power(sound)
+    least, tail = SILENT * power(sound), round(TAIL * samples)
+    sound, room = functional.pad(sound, (0, tail)), room + tail
     for _ in range(TRIES):
         start = generator.randint(0, room)
         piece = sound[start : start + samples]

@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.nn import functional
 
 from mm_memgpt.training.recipe import SoundAugment
 from mm_memgpt.training.sound_pieces import TRIES, audible, augmented, cut, loudest, noise, over, power
@@ -20,7 +21,7 @@ def place_of(piece: torch.Tensor) -> int:
 
 
 def places_of(piece: torch.Tensor) -> list[int]:
-    return (SOUND.unfold(0, len(piece), 1) == piece).all(1).nonzero().flatten().tolist()
+    return (functional.pad(SOUND, (0, 100)).unfold(0, len(piece), 1) == piece).all(1).nonzero().flatten().tolist()
 
 
 def changed(augment: SoundAugment, seed: int, sound: torch.Tensor = SOUND) -> torch.Tensor:
@@ -30,7 +31,7 @@ def changed(augment: SoundAugment, seed: int, sound: torch.Tensor = SOUND) -> to
 def test_a_piece_is_cut_anywhere():
     places = {place_of(cut(SOUND, 200, Random(seed))) for seed in range(300)}
     assert min(places) < 30
-    assert max(places) > 470
+    assert 570 < max(places) <= 600  # half of it may lie behind the end
     assert len(places) > 200
 
 
@@ -90,8 +91,9 @@ def test_gain_and_polarity_change_loudness_alone():
     factors = []
     for seed in range(300):
         piece = changed(SoundAugment(gain=12, mix=0, noise=0), seed, quiet)
-        factors.append((piece / cut(quiet, 200, Random(seed))).mean().item())
-        torch.testing.assert_close(piece / factors[-1], cut(quiet, 200, Random(seed)))
+        before = cut(quiet, 200, Random(seed))
+        factors.append((piece.sum() / before.sum()).item())
+        torch.testing.assert_close(piece, factors[-1] * before)
     loudness = torch.tensor(factors).abs().log10() * 20
     assert -12 <= loudness.min() < -10 < 10 < loudness.max() <= 12.01
     assert 0.4 < sum(factor < 0 for factor in factors) / 300 < 0.6
