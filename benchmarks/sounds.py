@@ -31,12 +31,11 @@ from mm_memgpt.encoders.audio import create_trunk
 from mm_memgpt.evaluation.bootstrap import Score, bootstrap
 from mm_memgpt.knowledge.sound_teacher import SoundTeacher
 from mm_memgpt.objectives.hearing import TrunkHearing
-from mm_memgpt.training.hearing import label_of, sound_of
+from mm_memgpt.training.hearing import audio_config, label_of, sound_of
 from mm_memgpt.training.recipe import Recipe, read_recipe
 from mm_memgpt.training.run import last_checkpoint, train
 from mm_memgpt.training.sound_pieces import audible
 from mm_memgpt.training.sources import reader_of
-from mm_memgpt.training.tasks import audio_config
 from mm_memgpt.training.weights import load_trunk
 from mm_memgpt.types import InputError, Sample
 

@@ -13,11 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mm_memgpt.config import AudioConfig
 from mm_memgpt.datasets.sound import as_sound, pieces
 from mm_memgpt.datasets.templates import NUMBERS
+from mm_memgpt.encoders.audio import resolve
 from mm_memgpt.knowledge.sound_teacher import RATE, SoundTeacher
 from mm_memgpt.objectives.hearing import NO_LABEL
-from mm_memgpt.training.recipe import DataSettings, SoundAugment
+from mm_memgpt.presets import PRESETS
+from mm_memgpt.training.recipe import DataSettings, Recipe, SoundAugment
 from mm_memgpt.training.sound_pieces import augmented, loudest
 from mm_memgpt.training.sources import reader_of
 from mm_memgpt.types import InputError, Sample
@@ -76,6 +79,18 @@ def open_sounds(data: DataSettings) -> list[KeptSounds]:
     if odd := [source.path for source in data.train if source.streaming or source.mosaic > 1]:
         raise InputError(f"{odd[0]}: sounds are neither streamed nor laid into mosaics; leave out streaming and mosaic")
     return [KeptSounds(reader_of(data.root, source)) for source in data.train]
+
+
+def audio_config(recipe: Recipe) -> AudioConfig:
+    """How the recipe's model hears.
+
+    Raises:
+        InputError: neither the recipe nor its preset says so.
+    """
+    config = PRESETS[recipe.preset]().audio if recipe.audio is None else recipe.audio
+    if config is None:
+        raise InputError(f"preset {recipe.preset} hears nothing; add the key 'audio', {{}} for its defaults")
+    return resolve(config)
 
 
 class HearingExample:

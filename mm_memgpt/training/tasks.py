@@ -16,9 +16,8 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.utils.data import default_collate
 
-from mm_memgpt.config import AudioConfig, ImageConfig
+from mm_memgpt.config import ImageConfig
 from mm_memgpt.encoders.audio import create_trunk as create_audio_trunk
-from mm_memgpt.encoders.audio import resolve as resolve_audio
 from mm_memgpt.encoders.image import create_trunk, pixel_statistics, resolve
 from mm_memgpt.knowledge.sound_teacher import RATE, SoundTeacher
 from mm_memgpt.knowledge.teacher import ImageTeacher
@@ -40,7 +39,7 @@ from mm_memgpt.training.examples import (
     SentenceExample,
     stack_photos,
 )
-from mm_memgpt.training.hearing import HearingExample, open_sounds
+from mm_memgpt.training.hearing import HearingExample, audio_config, open_sounds
 from mm_memgpt.training.recipe import Augment, Recipe
 from mm_memgpt.training.sources import reader_of
 from mm_memgpt.training.stream import Transform
@@ -108,7 +107,8 @@ def hearing_task(recipe: Recipe) -> Task:
     Keeps audio_trunk.safetensors, and label_head.safetensors, whose metadata names the labels, where there are any.
 
     Raises:
-        InputError: nothing says how sounds are heard, or another length than the teacher hears; a source is streamed.
+        InputError: nothing says how sounds are heard, no such trunk, another length than the teacher hears, or a source
+            is streamed.
     """
     config = audio_config(recipe)
     path = Path(recipe.data.root) / recipe.teacher
@@ -116,7 +116,10 @@ def hearing_task(recipe: Recipe) -> Task:
     if (config.rate, config.samples) != (RATE, teacher.samples):
         heard = f"{config.samples} samples at {config.rate} Hz, the teacher {teacher.samples} at {RATE}"
         raise InputError(f"{path}: the trunk hears {heard}; set audio.rate and audio.seconds to the teacher's")
-    model = TrunkHearing(create_audio_trunk(config), config, teacher.width, teacher.classes, len(recipe.labels))
+    try:
+        model = TrunkHearing(create_audio_trunk(config), config, teacher.width, teacher.classes, len(recipe.labels))
+    except ValueError as error:
+        raise InputError(f"audio: {error}") from None
     readers = open_sounds(recipe.data)
 
     def keep(output: Path) -> None:
@@ -130,18 +133,6 @@ def hearing_task(recipe: Recipe) -> Task:
         return HearingExample(path, recipe.labels, recipe.sounds if training else None, readers if training else ())
 
     return Task(model, Hearing(), example, default_collate, keep, given="input_values", readers=readers)
-
-
-def audio_config(recipe: Recipe) -> AudioConfig:
-    """How the recipe's model hears.
-
-    Raises:
-        InputError: neither the recipe nor its preset says so.
-    """
-    config = PRESETS[recipe.preset]().audio if recipe.audio is None else recipe.audio
-    if config is None:
-        raise InputError(f"preset {recipe.preset} hears nothing; add the key 'audio', {{}} for its defaults")
-    return resolve_audio(config)
 
 
 def language_task(recipe: Recipe) -> Task:

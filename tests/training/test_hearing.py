@@ -16,6 +16,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from mm_memgpt.datasets.base import read
+from mm_memgpt.datasets.pools import VALIDATION_INDEX
+from mm_memgpt.datasets.templates import NUMBERS, SOUNDS
 from mm_memgpt.encoders.audio import AudioEncoder, create_trunk
 from mm_memgpt.knowledge.sound_teacher import SoundTeacher
 from mm_memgpt.objectives.hearing import NO_LABEL
@@ -26,6 +28,7 @@ from mm_memgpt.training.run import train
 from mm_memgpt.training.tasks import build_task
 from mm_memgpt.types import InputError, Sample
 
+RECIPE = Path(__file__).parents[2] / "recipes" / "ears.yaml"
 LABELS = ["low", "high", "seven"]
 
 
@@ -59,6 +62,17 @@ def recipe(write_recipe, sounds, data_folder, tmp_path):
     data = {"root": str(sounds), "train": [source], "val": {**source, "where": {"fold": 2}}, "val_samples": 2}
     due = {"objective": "hearing", "teacher": "yamnet.tflite", "labels": LABELS, "data": data, "tokenizer": None}
     return lambda **changes: write_recipe(tmp_path, **(due | changes))
+
+
+def test_nano_s_recipe_fits_its_room_and_keeps_its_validation_apart():
+    recipe = read_recipe(RECIPE)
+    preset = PRESETS[recipe.preset]()
+    encoder = AudioEncoder(recipe.audio, preset.width, preset.key_width)
+    assert sum(each.numel() for each in encoder.parameters()) < 1_400_000
+    assert recipe.labels == [*sorted(SOUNDS), *NUMBERS[:10]]
+    [learned] = [source.where["index"] for source in recipe.data.train if source.path == recipe.data.val.path]
+    assert recipe.data.val.where["index"] == list(VALIDATION_INDEX)
+    assert sorted([*learned, *VALIDATION_INDEX]) == list(range(5, 50))
 
 
 def test_a_label_is_the_class_or_the_digit_s_word():
@@ -185,6 +199,7 @@ def test_what_was_kept_is_where_a_model_s_ears_start(write_recipe, tmp_path, mon
             "audio={seconds: 1}",
             ".*yamnet.tflite: the trunk hears 16000 samples at 16000 Hz, the teacher 15600 at 16000",
         ),
+        ("audio={trunk: nothing}", "audio: timm has no trunk 'nothing'; "),
         ("audio={bands: 0}", ".*: grid 0x4 must be at least 1x1; try 1x4"),
         ("teacher=none.tflite", ".*none.tflite: no such file; teacher must name YAMNet's .tflite file"),
         ("data.train.0.mosaic=2", "sounds.parquet: sounds are neither streamed nor laid into mosaics; leave out"),
