@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from glob import glob, has_magic
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from mm_memgpt.datasets.caption_json import read_caption_json
 from mm_memgpt.datasets.encoded import Encoded
@@ -46,10 +46,12 @@ class Wanted:
     """The part to take, of a source that holds several."""
     images: Path | None = None
     """Folder of the photos, of a source that only lists them."""
+    where: Mapping[str, Any] = field(default_factory=dict)
+    """Value, or list of values, that a sample's column must hold."""
 
 
 def _parquet(paths: list[Path], wanted: Wanted) -> Reader:
-    return ParquetReader(paths, wanted.columns)
+    return ParquetReader(paths, wanted.columns, wanted.where)
 
 
 def _folder(paths: list[Path], wanted: Wanted) -> Reader:
@@ -95,8 +97,10 @@ TAKES = {
     "clip": {".parquet", FOLDER},
     "split": {".json", ".txt", ".token", ".csv", SAVED},
     "images": {".json", ".txt", ".token", ".csv"},
+    "where": {".parquet"},
 }
-"""Which kinds of source have columns to name, sounds and clips among them, splits to choose from, photos elsewhere."""
+"""Which kinds of source have columns to name, sounds and clips among them, splits to choose from, photos elsewhere, and
+columns to choose samples by."""
 
 Source = str | PathLike[str]
 
@@ -112,6 +116,7 @@ def read(
     label: str | None = None,
     split: str | None = None,
     images: Source | None = None,
+    where: Mapping[str, Any] | None = None,
 ) -> Reader:
     """The reader of a source, by its kind; see KNOWN for the kinds.
 
@@ -126,6 +131,7 @@ def read(
         label: likewise.
         split: the part to take, of a source that holds several.
         images: folder of the photos, of a source that only lists them.
+        where: column to the value, or list of values, that a sample must hold in it; the others are left out.
 
     Raises:
         InputError: nothing there, several kinds, an unknown kind, or what the reader finds wrong.
@@ -133,8 +139,12 @@ def read(
     """
     named = {"image": image, "sound": sound, "clip": clip, "captions": captions, "text": text, "label": label}
     columns = {role: column for role, column in named.items() if column is not None}
-    wanted = Wanted(columns=columns, split=split, images=None if images is None else Path(images))
+    wanted = Wanted(
+        columns=columns, split=split, images=None if images is None else Path(images), where=dict(where or {})
+    )
     if is_hub(source):
+        if where:
+            raise InputError(f"{source}: a hub dataset takes no where; leave it out")
         return HubReader(source, columns, split)
     paths = _paths(source)
     kinds = {_kind(path): path for path in paths}

@@ -1,17 +1,18 @@
 """Parquet files as Samples: photos, sounds and clips in columns of encoded bytes, captions, text, timed words, classes.
 
-Notable: making a reader reads only the footers; a file's rows are loaded, still encoded, at its first sample and in the
-process that asks for it, so a reader reaches a loader's worker processes as a few paths; columns without a role are
-never read. A sound is decoded as a photo is, in the process that asks for its row and each time anew: five seconds of
-ESC-10 take 9 ms of one core, and kept decoded they would take nine times the memory (measured). A clip is not decoded
-here, for only who reads it knows how many of its frames are wanted.
+Notable: making a reader reads only the footers, and the columns that rows are chosen by; a file's rows are loaded,
+still encoded, at its first sample and in the process that asks for it, so a reader reaches a loader's worker processes
+as a few paths; columns without a role are never read. A sound is decoded as a photo is, in the process that asks for
+its row and each time anew: five seconds of ESC-10 take 9 ms of one core, and kept decoded they would take nine times
+the memory (measured). A clip is not decoded here, for only who reads it knows how many of its frames are wanted.
 """
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import accumulate
+from itertools import accumulate, count
 from os import PathLike
 from typing import Any, NamedTuple
 
@@ -86,7 +87,8 @@ TIMED = ("words", "word_start", "word_end")
 
 class _File(NamedTuple):
     path: FilePath
-    rows: int
+    rows: Sequence[int]
+    """Numbers of the rows that are taken, in order."""
     columns: dict[str, str]
     """Role to column."""
 
@@ -94,19 +96,31 @@ class _File(NamedTuple):
 class ParquetReader:
     """The rows of one or several files, as a sequence of Samples; rows count from 0 in each file.
 
-    Each role of `ROLES` is filled from the column of its own or a usual name where there is one, or from the one that
-    `columns` maps it to: `ParquetReader("pairs.parquet", {"text": "en"})`. Where a column does not fit its name and was
-    not asked for, it is passed over (a `label` that holds no integers), unless its role is one of `STRICT`.
+    With `where`, of these only the rows whose column holds the value, or one of the values, given for it; for
+    `{"fold": [1, 2], "speaker": "theo"}` both must hold. Each role of `ROLES` is filled from the column of its own or
+    a usual name where there is one, or from the one that `columns` maps it to: `ParquetReader("pairs.parquet",
+    {"text": "en"})`. Where a column does not fit its name and was not asked for, it is passed over (a `label` that
+    holds no integers), unless its role is one of `STRICT`.
 
     Raises:
-        InputError: a file is missing, empty, broken, or has no column to read. One broken row raises only when it is
-            asked for, and iteration can go on behind it.
+        InputError: a file is missing, empty, broken, has no column to read or none to choose rows by, or no row is
+            chosen. One broken row raises only when it is asked for, and iteration can go on behind it.
     """
 
-    def __init__(self, paths: FilePath | Sequence[FilePath], columns: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        paths: FilePath | Sequence[FilePath],
+        columns: Mapping[str, str] | None = None,
+        where: Mapping[str, Any] | None = None,
+    ) -> None:
         paths = [paths] if isinstance(paths, (str, PathLike)) else paths
         self.files = [_footer(path, columns or {}) for path in paths]
-        self.ends = list(accumulate(file.rows for file in self.files))
+        if where:
+            self.files = [_chosen(file, where) for file in self.files]
+        self.ends = list(accumulate(len(file.rows) for file in self.files))
+        if self.ends[-1] == 0:
+            given = ", ".join(f"{column}: {value!r}" for column, value in where.items())
+            raise InputError(f"{paths[0]}: no row is chosen by where {given}; give values that its rows hold")
         self.tables: dict[int, pa.Table] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -129,7 +143,7 @@ class ParquetReader:
         )
 
     def values(self, *columns: str) -> Iterator[dict[str, Any]]:
-        """These columns of all rows in order, whatever they are to a Sample: to choose rows by what they hold.
+        """These columns of all its rows in order, whatever they are to a Sample: to choose rows by what they hold.
 
         Nothing else is read, and no more than a thousand rows are held at a time.
 
@@ -143,7 +157,7 @@ class ParquetReader:
         """Where a row stands, and its values by role."""
         number = bisect_right(self.ends, index)
         file, table = self.files[number], self._table(number)
-        row = index - self.ends[number] + file.rows
+        row = file.rows[index - self.ends[number]]
         source = f"{file.path}:{row}"
         try:
             return source, {role: table[column][row].as_py() for role, column in file.columns.items()}
@@ -180,13 +194,25 @@ def _opened(path: FilePath) -> Iterator[pq.ParquetFile]:
             raise _not_utf_8(path, error) from None
 
 
+def _chosen(file: _File, where: Mapping[str, Any]) -> _File:
+    """The file with those of its rows that hold one of the values in each column."""
+    wanted = {column: value if isinstance(value, (list, tuple)) else [value] for column, value in where.items()}
+    rows = zip(file.rows, _rows(file, list(wanted)), strict=True)
+    return file._replace(
+        rows=array("q", (row for row, values in rows if all(values[column] in wanted[column] for column in wanted)))
+    )
+
+
 def _rows(file: _File, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """These columns of the rows that are taken."""
+    taken = set(file.rows) if isinstance(file.rows, array) else file.rows
     with _opened(file.path) as opened:
         if missing := [column for column in columns if column not in opened.schema_arrow.names]:
             has = ", ".join(opened.schema_arrow.names)
             raise InputError(f"{file.path}: no column {missing[0]!r}; it has {has}")
+        number = count()
         for batch in opened.iter_batches(batch_size=1000, columns=list(columns)):
-            yield from batch.to_pylist()
+            yield from (values for values in batch.to_pylist() if next(number) in taken)
 
 
 def _not_utf_8(place: FilePath, error: UnicodeDecodeError) -> InputError:
@@ -198,7 +224,7 @@ def _footer(path: FilePath, named: Mapping[str, str]) -> _File:
         rows, schema = opened.metadata.num_rows, opened.schema_arrow
     if rows == 0:
         raise InputError(f"{path}: holds no row; leave it out")
-    return _File(path, rows, _roles(schema, named, path))
+    return _File(path, range(rows), _roles(schema, named, path))
 
 
 def _roles(schema: pa.Schema, named: Mapping[str, str], path: FilePath) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from mm_memgpt.config import build, require
+from mm_memgpt.config import AudioConfig, build, require
 from mm_memgpt.presets import PRESETS
 from mm_memgpt.types import InputError
 
@@ -27,6 +27,8 @@ class Source:
     """Folder of the photos below `data.root`, of a source that only lists them."""
     columns: dict[str, str] = field(default_factory=dict)
     """Column to take for image, captions, text or label, where it is not the one of that name."""
+    where: dict[str, Any] = field(default_factory=dict)
+    """Parquet: only rows whose column holds this value, or one of these: {fold: [1, 2, 3]}."""
     share: float = 1.0
     """Share of its samples drawn in each epoch; the drawn ones change from epoch to epoch."""
     mosaic: int = 1
@@ -45,6 +47,7 @@ class Source:
         if self.streaming:
             counted = self.samples is not None and self.samples >= 1
             require(counted, f"{self.path} is streamed, so say how many samples an epoch takes of it: samples")
+            require(not self.where, f"{self.path} is streamed, so no rows can be chosen; leave out where")
             whole = self.share == 1 and self.mosaic == 1
             require(whole, f"{self.path} is streamed, so share and mosaic must stay 1; take fewer samples instead")
 
@@ -84,6 +87,29 @@ class Augment:
     def __post_init__(self) -> None:
         require(0 < self.area <= 1, f"augment.area {self.area} must be above 0 and at most 1; try area=0.5")
         require(self.aspect >= 0, f"augment.aspect {self.aspect} must be at least 0; try aspect=0.3")
+
+
+@dataclass(kw_only=True)
+class SoundAugment:
+    """How a training sound is changed before trunk and teacher hear it, beside the random place of the piece."""
+
+    gain: float = 12.0
+    """Decibels by which it becomes louder or quieter at most; what would be clipped is not made as loud."""
+    mix: float = 0.3
+    """Share of the pieces that are heard over a piece of another sample."""
+    noise: float = 0.2
+    """Share of the pieces that are heard over white or pink noise."""
+    snr: tuple[float, float] = (0.0, 25.0)
+    """Decibels by which a piece is louder than what it is heard over, at least and at most."""
+    flip: bool = True
+    """Whether half of the pieces have their polarity turned."""
+
+    def __post_init__(self) -> None:
+        require(self.gain >= 0, f"sounds.gain {self.gain} must be at least 0; try gain=12")
+        shares = self.mix >= 0 and self.noise >= 0 and self.mix + self.noise <= 1
+        require(shares, f"sounds.mix {self.mix} and sounds.noise {self.noise} must be shares of 1; try 0.3 and 0.2")
+        ordered = len(self.snr) == 2 and self.snr[0] <= self.snr[1]
+        require(ordered, f"sounds.snr {list(self.snr)} must be two numbers, the smaller first; try [0, 25]")
 
 
 PRECISIONS = ("fp32", "bf16")
@@ -131,19 +157,25 @@ class Recipe:
     """One training run."""
 
     objective: str
-    """distillation (a trunk from a teacher), language (the decoder, from text alone), captioning (the whole model),
-    contrastive (its keys) or self_critical (the whole model, rewarded for what it writes)."""
+    """distillation (a trunk from a teacher), hearing (an audio trunk, likewise), language (the decoder, from text
+    alone), captioning (the whole model), contrastive (its keys) or self_critical (the whole model, rewarded for what it
+    writes)."""
     output: str
     """Folder for checkpoints, logs and the result."""
     data: DataSettings
     optimiser: Optimiser
     augment: Augment = field(default_factory=Augment)
+    sounds: SoundAugment = field(default_factory=SoundAugment)
     preset: str = "nano"
     """Shape of the model."""
     seed: int = 2026
     """Seed of weights, order and augmentation."""
     teacher: str | None = None
-    """Distillation: the teacher's file below `data.root`."""
+    """Distillation and hearing: the teacher's file below `data.root`."""
+    labels: list[str] = field(default_factory=list)
+    """Hearing: names of the classes, and digits as words, that the sounds are told apart by; none to learn no label."""
+    audio: AudioConfig | None = None
+    """Hearing and captioning: how sounds become items, in place of the preset's; {} is the default."""
     tower: str | None = None
     """Distillation and captioning: image tower by name, in place of the preset's ("timm/resnet18")."""
     size: int | None = None
@@ -156,6 +188,8 @@ class Recipe:
     """Captioning: folder of the tokenizer; a `start` or a `decoder` brings its own."""
     trunk: str | None = None
     """Captioning: weights the trunk starts from."""
+    audio_trunk: str | None = None
+    """Captioning: weights the audio trunk starts from."""
     start: str | None = None
     """Captioning: whole model to start from, by folder or name."""
     captions: int = 5
@@ -174,16 +208,18 @@ class Recipe:
     def __post_init__(self) -> None:
         require(self.preset in PRESETS, f"preset {self.preset!r} is unknown; known: {', '.join(PRESETS)}")
         whole = ("tokenizer", "start", "decoder")
-        needed = {"distillation": ("teacher",)}
+        needed = {"distillation": ("teacher",), "hearing": ("teacher",)}
         needed |= dict.fromkeys(("language", "captioning", "contrastive", "self_critical"), whole)
         require(self.objective in needed, f"objective {self.objective!r} is unknown; known: {', '.join(needed)}")
         keys = needed[self.objective]
         given = any(getattr(self, key) is not None for key in keys)
         require(given, f"objective {self.objective} needs the key {' or '.join(map(repr, keys))}")
-        for key in ("tokenizer", "trunk", "tower", "size", "decoder"):
+        for key in ("tokenizer", "trunk", "tower", "size", "decoder", "audio", "audio_trunk"):
             alone = self.start is None or getattr(self, key) is None
             require(alone, f"start {self.start!r} brings its own {key}; leave out {key!r}")
         require(self.size is None or self.size >= 1, f"size {self.size} must be at least 1 pixel; try size=160")
+        repeated = sorted({label for label in self.labels if self.labels.count(label) > 1})
+        require(not repeated, f"labels: {', '.join(repeated)} is listed twice; list every label once")
         require(self.longest >= 3, f"longest {self.longest} must be at least 3: the begin, a word and the end")
         for name in ("captions", "checkpoints"):
             require(getattr(self, name) >= 1, f"{name} {getattr(self, name)} must be at least 1")

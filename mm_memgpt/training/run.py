@@ -9,6 +9,7 @@ import math
 import platform
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,7 @@ from mm_memgpt.training.sources import place, reader_of
 from mm_memgpt.training.stream import FixedSamples, SampleStream, StreamedSamples, Transform
 from mm_memgpt.training.tasks import build_task
 from mm_memgpt.training.trainer import RecipeTrainer
-from mm_memgpt.types import InputError
+from mm_memgpt.types import InputError, Sample
 
 
 def train(recipe_path: str | Path, overrides: list[str] | None = None, resume: bool = False) -> dict[str, float]:
@@ -47,7 +48,7 @@ def train(recipe_path: str | Path, overrides: list[str] | None = None, resume: b
     skipped = Skipped(output / "skipped.jsonl")
     if not resume:
         skipped.path.unlink(missing_ok=True)  # of a run that ended before its first checkpoint
-    stream = training_samples(recipe, task.transform(recipe.augment), skipped)
+    stream = training_samples(recipe, task.transform(recipe.augment), skipped, task.readers)
     val = FixedSamples(
         reader_of(recipe.data.root, recipe.data.val), recipe.data.val_samples, task.transform(None), skipped
     )
@@ -82,15 +83,18 @@ def train(recipe_path: str | Path, overrides: list[str] | None = None, resume: b
     return figures
 
 
-def training_samples(recipe: Recipe, transform: Transform, skipped: Skipped) -> SampleStream | StreamedSamples:
-    """The samples of the whole run, from readers or from streams.
+def training_samples(
+    recipe: Recipe, transform: Transform, skipped: Skipped, readers: Sequence[Sequence[Sample]] | None = None
+) -> SampleStream | StreamedSamples:
+    """The samples of the whole run, from readers or from streams; `readers` are those that a task has opened itself.
 
     Raises:
         InputError: a source is not there, or is not of its kind.
     """
     data, epochs = recipe.data, recipe.optimiser.epochs
     if not data.train[0].streaming:
-        readers = [reader_of(data.root, source) for source in data.train]
+        if readers is None:
+            readers = [reader_of(data.root, source) for source in data.train]
         return SampleStream(readers, data.train, epochs, recipe.seed, transform, skipped)
     streams = [
         partial(open_stream, place(data.root, source.path), split=source.split, **source.columns)

@@ -9,7 +9,7 @@ from mm_memgpt.training.recipe import Source
 def reader_of(root: str, source: Source) -> Reader:
     """The reader of a recipe's source."""
     images = None if source.images is None else Path(root) / source.images
-    return read(place(root, source.path), split=source.split, images=images, **source.columns)
+    return read(place(root, source.path), split=source.split, images=images, where=source.where, **source.columns)
 
 
 def place(root: str, path: str) -> str | Path:

@@ -4,20 +4,22 @@ Notable: a new kind of run is a new function here and a row in `build_task`, nev
 """
 
 import copy
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
 from torch.utils.data import default_collate
 
 from mm_memgpt.config import ImageConfig
+from mm_memgpt.encoders.audio import create_trunk as create_audio_trunk
 from mm_memgpt.encoders.image import create_trunk, pixel_statistics, resolve
+from mm_memgpt.knowledge.sound_teacher import RATE, SoundTeacher
 from mm_memgpt.knowledge.teacher import ImageTeacher
 from mm_memgpt.models.assembly import LONGEST_CAPTION, put_together
 from mm_memgpt.models.loading import find, read_model
@@ -26,6 +28,7 @@ from mm_memgpt.models.processor import MMMemGPTProcessor
 from mm_memgpt.objectives.captioning import Captioning
 from mm_memgpt.objectives.contrastive import Contrastive
 from mm_memgpt.objectives.distillation import Distillation, TrunkDistillation
+from mm_memgpt.objectives.hearing import Hearing, TrunkHearing
 from mm_memgpt.objectives.self_critical import CiderReward, SelfCritical
 from mm_memgpt.presets import PRESETS
 from mm_memgpt.training.examples import (
@@ -36,11 +39,13 @@ from mm_memgpt.training.examples import (
     SentenceExample,
     stack_photos,
 )
+from mm_memgpt.training.hearing import HearingExample, audio_config, open_sounds
 from mm_memgpt.training.recipe import Augment, Recipe
 from mm_memgpt.training.sources import reader_of
 from mm_memgpt.training.stream import Transform
 from mm_memgpt.training.trainer import Objective
-from mm_memgpt.types import InputError
+from mm_memgpt.training.weights import load_trunk
+from mm_memgpt.types import InputError, Sample
 
 
 class Task(NamedTuple):
@@ -55,12 +60,15 @@ class Task(NamedTuple):
     """Writes the result of the run into its folder."""
     given: str = "pixel_values"
     """A key that every batch has."""
+    readers: Sequence[Sequence[Sample]] | None = None
+    """The readers of the training sources, where the task has opened them itself."""
 
 
 def build_task(recipe: Recipe) -> Task:
     """The task of the recipe's objective."""
     tasks = {
         "distillation": distillation_task,
+        "hearing": hearing_task,
         "language": language_task,
         "captioning": captioning_task,
         "contrastive": contrastive_task,
@@ -91,6 +99,40 @@ def distillation_task(recipe: Recipe) -> Task:
         return DistillationExample(path, statistics, model.grids, augment)
 
     return Task(model, Distillation(), example, default_collate, keep)
+
+
+def hearing_task(recipe: Recipe) -> Task:
+    """An audio trunk that knows of a piece of sound what the teacher does, and its label.
+
+    Keeps audio_trunk.safetensors, and label_head.safetensors, whose metadata names the labels, where there are any.
+
+    Raises:
+        InputError: nothing says how sounds are heard, no such trunk, another length than the teacher hears, or a source
+            is streamed.
+    """
+    config = audio_config(recipe)
+    path = Path(recipe.data.root) / recipe.teacher
+    teacher = SoundTeacher(path)
+    if (config.rate, config.samples) != (RATE, teacher.samples):
+        heard = f"{config.samples} samples at {config.rate} Hz, the teacher {teacher.samples} at {RATE}"
+        raise InputError(f"{path}: the trunk hears {heard}; set audio.rate and audio.seconds to the teacher's")
+    try:
+        model = TrunkHearing(create_audio_trunk(config), config, teacher.width, teacher.classes, len(recipe.labels))
+    except ValueError as error:
+        raise InputError(f"audio: {error}") from None
+    readers = open_sounds(recipe.data)
+
+    def keep(output: Path) -> None:
+        save_file(model.trunk.state_dict(), output / "audio_trunk.safetensors")
+        if model.label_head is not None:
+            names = {"labels": json.dumps(recipe.labels)}
+            save_file(model.label_head.state_dict(), output / "label_head.safetensors", names)
+
+    def example(augment: Augment | None) -> HearingExample:
+        training = augment is not None
+        return HearingExample(path, recipe.labels, recipe.sounds if training else None, readers if training else ())
+
+    return Task(model, Hearing(), example, default_collate, keep, given="input_values", readers=readers)
 
 
 def language_task(recipe: Recipe) -> Task:
@@ -221,6 +263,7 @@ def caption_model(recipe: Recipe) -> tuple[MMMemGPTForConditionalGeneration, MMM
             trunk=image_config(recipe),
             decoder=recipe.decoder,
             tokenizer=folder,
+            audio=recipe.audio,
             pretrained=recipe.pretrained,
         )
     except InputError:
@@ -229,6 +272,12 @@ def caption_model(recipe: Recipe) -> tuple[MMMemGPTForConditionalGeneration, MMM
         raise InputError(f"preset {recipe.preset}: {error}; change tower, size or decoder") from None
     if recipe.trunk is not None:
         load_trunk(model.image_encoder.trunk, Path(recipe.trunk))
+    if recipe.audio_trunk is not None:
+        if model.audio_encoder is None:
+            raise InputError(
+                f"{recipe.audio_trunk}: the model hears nothing; add the key 'audio', {{}} for its defaults"
+            )
+        load_trunk(model.audio_encoder.trunk, Path(recipe.audio_trunk), "audio_trunk", "hearing run")
     return model, processor
 
 
@@ -240,21 +289,3 @@ def image_config(recipe: Recipe) -> ImageConfig | None:
     if recipe.tower is not None:
         shape = replace(shape, trunk=recipe.tower, trunk_args={}, size=None, key="learned")
     return shape if recipe.size is None else replace(shape, size=recipe.size)
-
-
-def load_trunk(trunk: nn.Module, path: Path) -> None:
-    """Puts the weights that a distillation kept into a trunk of the same shape.
-
-    Raises:
-        InputError: the file is missing, no safetensors file, or holds another trunk.
-    """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; trunk must name the trunk.safetensors of a distillation")
-    try:
-        weights = load_file(path)
-    except SafetensorError as error:
-        raise InputError(f"{path}: not a safetensors file ({error}); give what a distillation kept") from None
-    here, due = ({name: value.shape for name, value in each.items()} for each in (weights, trunk.state_dict()))
-    if odd := sorted(name for name in {*here, *due} if here.get(name) != due.get(name)):
-        raise InputError(f"{path}: {odd[0]} is not as in the preset's trunk; distil one of the same preset")
-    trunk.load_state_dict(weights)

@@ -221,6 +221,40 @@ def test_what_cannot_be_read_says_what_can(tmp_path, path):
     assert refusal([]) == "an empty list of data files; give at least one"
 
 
+def test_rows_are_chosen_by_what_a_column_holds(tmp_path):
+    files = [tmp_path / "1.parquet", tmp_path / "2.parquet"]
+    write_photos(files[0], range(5), fold=[1, 2, 3, 1, None], speaker=["a", "b", "a", "b", "a"])
+    write_photos(files[1], range(5, 8), fold=[3, 2, 1], speaker=["a", "a", "b"])
+
+    def chosen(**where) -> list[str]:
+        return [sample.source.removeprefix(f"{tmp_path}/") for sample in read(files, where=where)]
+
+    assert chosen(fold=1) == ["1.parquet:0", "1.parquet:3", "2.parquet:2"]  # numbered as in the whole file
+    assert chosen(fold=[3, 2]) == ["1.parquet:1", "1.parquet:2", "2.parquet:0", "2.parquet:1"]
+    assert chosen(fold=[1, 2], speaker="b") == ["1.parquet:1", "1.parquet:3", "2.parquet:2"]
+    assert chosen(fold=None) == ["1.parquet:4"]
+
+    reader = read(files, where={"fold": 3})
+    assert [reader[0].captions, reader[1].captions] == [tuple(captions_of(2)), tuple(captions_of(5))]
+    assert reader[-1].image.tobytes() == photo(5).tobytes()
+    assert list(reader.texts()) == [*captions_of(2), *captions_of(5)]
+    assert [row["image_id"] for row in reader.values("image_id")] == ["2", "5"]
+    copy = pickle.loads(pickle.dumps(reader))
+    assert [sample.source for sample in copy] == [sample.source for sample in reader]
+
+
+def test_a_filter_that_cannot_choose_is_refused(tmp_path, path):
+    write_photos(path, fold=[1, 2, 3, 1, 2])
+    has = "it has image, captions, image_id, fold"
+    assert refusal(path, where={"folds": 1}) == f"{path}: no column 'folds'; {has}"
+    none = "no row is chosen by where fold: [7, 8]; give values that its rows hold"
+    assert refusal(path, where={"fold": [7, 8]}) == f"{path}: {none}"
+    (tmp_path / "captions.csv").write_text("image,caption\n1.jpg,One .\n")
+    due = f"{tmp_path}/captions.csv: a .csv takes no where; leave it out"
+    assert refusal(tmp_path / "captions.csv", where={"fold": 1}) == due
+    assert refusal("hub:owner/name", where={"fold": 1}) == "hub:owner/name: a hub dataset takes no where; leave it out"
+
+
 @pytest.mark.data
 @pytest.mark.parametrize(
     ("name", "rows", "size", "captions"),

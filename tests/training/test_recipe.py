@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mm_memgpt.config import AudioConfig
 from mm_memgpt.training.recipe import Source, read_recipe
 from mm_memgpt.types import InputError
 
@@ -59,6 +60,9 @@ def test_a_file_becomes_dataclasses_with_their_defaults(file):
         ("seed=7", lambda recipe: recipe.seed == 7),
         ("optimiser.rate=2e-3", lambda recipe: recipe.optimiser.rate == 0.002),
         ("output=runs/a=b", lambda recipe: recipe.output == "runs/a=b"),
+        ("data.train.0.where={fold: [1, 2]}", lambda recipe: recipe.data.train[0].where == {"fold": [1, 2]}),
+        ("audio={}", lambda recipe: recipe.audio == AudioConfig()),
+        ("sounds.snr=[3, 9]", lambda recipe: recipe.sounds.snr == (3, 9)),
         ("augment.flip=true", lambda recipe: recipe.augment.flip is True),
         ("data.train=[{path: z.parquet, share: 0.5}]", lambda recipe: recipe.data.train[0].share == 0.5),
         ("data.train.1.share=0.1", lambda recipe: [s.share for s in recipe.data.train] == [1, 0.1]),
@@ -79,12 +83,12 @@ def test_the_last_of_two_changes_counts(file):
         ("seed", "--set 'seed' must look like a.b=c"),
         ("seed=[1", "--set 'seed=[1': not YAML ("),
         ("seed=many", "seed must be a whole number, got 'many'"),
-        ("sed=1", "unknown key 'sed'; known keys: augment, captions, checkpoints, data,"),
+        ("sed=1", "unknown key 'sed'; known keys: audio, audio_trunk, augment, captions, checkpoints, data,"),
         ("optimiser.rat=1", "unknown key 'rat' in optimiser; known keys: accumulate, batch,"),
         (
             "data.train.1.shares=1",
             "unknown key 'shares' in data.train[1]; known keys: buffer, columns, images, "
-            "mosaic, path, samples, share, split, streaming",
+            "mosaic, path, samples, share, split, streaming, where",
         ),
         ("data.train.2.share=1", "--set 'data.train.2.share=1': there is no place '2' to set"),
         ("output.a=1", "--set 'output.a=1': there is no place 'a' to set"),
@@ -115,8 +119,14 @@ def test_the_last_of_two_changes_counts(file):
         ("optimiser.batch=0", "optimiser.batch 0 must be at least 1"),
         ("optimiser.gate_rate=-1", "optimiser.gate_rate -1.0 must be at least 0"),
         ("preset=giant", "preset 'giant' is unknown; known: tiny, nano, small, base"),
-        ("objective=painting", "objective 'painting' is unknown; known: distillation, language, captioning"),
+        ("objective=painting", "objective 'painting' is unknown; known: distillation, hearing, language, captioning"),
         ("objective=distillation", "objective distillation needs the key 'teacher'"),
+        ("objective=hearing", "objective hearing needs the key 'teacher'"),
+        ("audio={bin: 64}", "unknown key 'bin' in audio; known keys: bands, bins, heads, key,"),
+        (
+            "data.train.0={path: a.tar, streaming: true, samples: 5, where: {fold: 1}}",
+            "a.tar is streamed, so no rows can be chosen; leave out where",
+        ),
         ("tokenizer=null", "objective captioning needs the key 'tokenizer' or 'start'"),
         ("start=nano", "start 'nano' brings its own tokenizer; leave out 'tokenizer'"),
         ("checkpoints=0", "checkpoints 0 must be at least 1"),
