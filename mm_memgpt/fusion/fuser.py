@@ -37,8 +37,8 @@ class Fused(NamedTuple):
 class MultimodalFuser(nn.Module):
     """Messages between slots, then cross-attention between modalities, then attention pooling into a readout.
 
-    Graph and cross-attention are residual and begin as identity; without `cross_attention` there is none. With `order`, each slot of a state is first told when
-    it was, which begins as identity too; tokens by modality have no order.
+    Graph and cross-attention are residual and begin as identity; each can be left out (`graph_layers` 0). With `order`,
+    each slot of a state is first told when it was, which begins as identity too; tokens by modality have no order.
     """
 
     def __init__(

@@ -10,8 +10,9 @@ from typing import Any
 
 import yaml
 
-from mm_memgpt.config import build, require
+from mm_memgpt.config import AudioConfig, FusionConfig, build, require
 from mm_memgpt.presets import PRESETS
+from mm_memgpt.training.mixture import Mixture
 from mm_memgpt.types import InputError
 
 
@@ -132,7 +133,8 @@ class Recipe:
 
     objective: str
     """distillation (a trunk from a teacher), language (the decoder, from text alone), captioning (the whole model),
-    contrastive (its keys) or self_critical (the whole model, rewarded for what it writes)."""
+    contrastive (its keys), self_critical (the whole model, rewarded for what it writes) or remembering (the whole model
+    but its trunks, on memories of many items)."""
     output: str
     """Folder for checkpoints, logs and the result."""
     data: DataSettings
@@ -166,6 +168,14 @@ class Recipe:
     """Language and captioning: label smoothing."""
     rerank: float = 0.0
     """Contrastive: weight that the keys are given afterwards when the best of the beams is chosen."""
+    audio: AudioConfig | None = None
+    """Remembering: hearing in place of the model's own, or where it has none."""
+    audio_trunk: str | None = None
+    """Remembering: weights the trunk of its hearing starts from."""
+    fusion: FusionConfig | None = None
+    """Remembering: fusion in place of the model's own."""
+    remember: Mixture = field(default_factory=Mixture)
+    """Remembering: which examples come, and how memories are disturbed."""
     checkpoints: int = 4
     """How often the run is evaluated and saved."""
     workers: int = 1
@@ -175,7 +185,7 @@ class Recipe:
         require(self.preset in PRESETS, f"preset {self.preset!r} is unknown; known: {', '.join(PRESETS)}")
         whole = ("tokenizer", "start", "decoder")
         needed = {"distillation": ("teacher",)}
-        needed |= dict.fromkeys(("language", "captioning", "contrastive", "self_critical"), whole)
+        needed |= dict.fromkeys(("language", "captioning", "contrastive", "self_critical", "remembering"), whole)
         require(self.objective in needed, f"objective {self.objective!r} is unknown; known: {', '.join(needed)}")
         keys = needed[self.objective]
         given = any(getattr(self, key) is not None for key in keys)

@@ -6,11 +6,11 @@ Notable: a new kind of run is a new function here and a row in `build_task`, nev
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -19,15 +19,19 @@ from torch.utils.data import default_collate
 from mm_memgpt.config import ImageConfig
 from mm_memgpt.encoders.image import create_trunk, pixel_statistics, resolve
 from mm_memgpt.knowledge.teacher import ImageTeacher
+from mm_memgpt.memory.bank import MemoryBank
 from mm_memgpt.models.assembly import LONGEST_CAPTION, put_together
+from mm_memgpt.models.growing import grow
 from mm_memgpt.models.loading import find, read_model
 from mm_memgpt.models.mm_memgpt import MMMemGPTForConditionalGeneration
 from mm_memgpt.models.processor import MMMemGPTProcessor
 from mm_memgpt.objectives.captioning import Captioning
 from mm_memgpt.objectives.contrastive import Contrastive
 from mm_memgpt.objectives.distillation import Distillation, TrunkDistillation
+from mm_memgpt.objectives.remembering import Remembering
 from mm_memgpt.objectives.self_critical import CiderReward, SelfCritical
 from mm_memgpt.presets import PRESETS
+from mm_memgpt.training.bunches import Bunches
 from mm_memgpt.training.examples import (
     CaptionExample,
     DistillationExample,
@@ -36,9 +40,12 @@ from mm_memgpt.training.examples import (
     SentenceExample,
     stack_photos,
 )
+from mm_memgpt.training.library import Library
+from mm_memgpt.training.memories import Texts, examples_of
+from mm_memgpt.training.mixture import Examples
 from mm_memgpt.training.recipe import Augment, Recipe
 from mm_memgpt.training.sources import reader_of
-from mm_memgpt.training.stream import Transform
+from mm_memgpt.training.stream import Skip, Transform
 from mm_memgpt.training.trainer import Objective
 from mm_memgpt.types import InputError
 
@@ -48,13 +55,15 @@ class Task(NamedTuple):
 
     model: nn.Module
     objective: Objective
-    transform: Callable[[Augment | None], Transform]
-    """Sample to model inputs: with an augmentation for training, None for validation."""
-    collate: Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]]
+    transform: Callable[[Augment | None], Transform] | None
+    """Sample to model inputs: with an augmentation for training, None for validation. Of no use beside `examples`."""
+    collate: Callable[[list[dict[str, Any]]], dict[str, Any]]
     keep: Callable[[Path], None]
     """Writes the result of the run into its folder."""
     given: str = "pixel_values"
     """A key that every batch has."""
+    examples: Callable[[Skip], tuple[Examples, Examples]] | None = None
+    """The examples of training and validation, of a task that makes them itself; it is told of broken samples."""
 
 
 def build_task(recipe: Recipe) -> Task:
@@ -65,6 +74,7 @@ def build_task(recipe: Recipe) -> Task:
         "captioning": captioning_task,
         "contrastive": contrastive_task,
         "self_critical": self_critical_task,
+        "remembering": remembering_task,
     }
     return tasks[recipe.objective](recipe)
 
@@ -163,6 +173,34 @@ def self_critical_task(recipe: Recipe) -> Task:
     length = model.generation_config.max_new_tokens or LONGEST_CAPTION
     objective = SelfCritical(processor.tokenizer, reward, recipe.captions, length)
     return Task(model, objective, example, stack_photos, keeper(model, processor))
+
+
+def remembering_task(recipe: Recipe) -> Task:
+    """The whole model but its trunks, on memories of many items; keeps it as a model folder in fp16.
+
+    Raises:
+        InputError: the model cannot hear or read, ears without weights, an encoder-decoder, or data that fall short.
+    """
+    model, processor = caption_model(recipe)
+    if model.writes_from_a_source or model.text_encoder is None:
+        raise InputError(f"{recipe.start or recipe.preset}: memories of many items need a causal model with text in it")
+    if recipe.audio is not None and recipe.audio_trunk is None:
+        raise InputError("audio: its trunk is not trained here; give the weights of one that can hear: audio_trunk")
+    model = grow(model, recipe.audio, recipe.fusion)
+    if recipe.audio_trunk is not None:
+        if model.audio_encoder is None:
+            raise InputError(f"{recipe.start or recipe.preset}: has no ears for audio_trunk; give the key 'audio', too")
+        load_trunk(model.audio_encoder.trunk, Path(recipe.audio_trunk))
+    mixture = recipe.remember
+    library = Library(model, recipe.data.root, Path(mixture.maps))
+    model.image_encoder.freeze()
+    model.audio_encoder.freeze()
+    texts = Texts(processor.tokenizer, model.begin(1).item(), recipe.longest)
+    bank = MemoryBank(**asdict(replace(model.bank.geometry, slots=mixture.slots, ring=mixture.ring)))
+    objective = Remembering(bank, recipe.smoothing, mixture.keys, recipe.optimiser.precision == "bf16")
+    collate = Bunches(processor.tokenizer.pad_token_id)
+    examples = partial(examples_of, recipe, library, texts)
+    return Task(model, objective, None, collate, keeper(model, processor), given="examples", examples=examples)
 
 
 def training_sentences(recipe: Recipe) -> Iterator[tuple[str, ...]]:
