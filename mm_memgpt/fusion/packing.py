@@ -21,7 +21,13 @@ def packing(mask: Tensor) -> Tensor | None:
 
 def taken(tokens: Tensor, places: Tensor) -> Tensor:
     """What lies at the places (b, n) of (b, m, ...)."""
-    return tokens[torch.arange(len(places), device=places.device).unsqueeze(-1), places]
+    first = tokens.shape[1] * torch.arange(len(places), device=places.device).unsqueeze(-1)
+    return selected(tokens.flatten(0, 1), first + places)
+
+
+def selected(rows: Tensor, numbers: Tensor) -> Tensor:
+    """rows[numbers], whose gradient is summed row by row: on a CPU many times as fast as that of indexing."""
+    return rows.index_select(0, numbers.flatten()).unflatten(0, numbers.shape)
 
 
 def put_back(tokens: Tensor, places: Tensor, m: int) -> Tensor:

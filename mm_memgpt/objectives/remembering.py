@@ -4,7 +4,7 @@ Notable: photos and sounds come as their trunks' maps, so what perceives them ru
 the same, whatever its kind and however long its text; the memory in training is smaller than the model's own, so that
 what a model must know of merged slots is learned.
 
-b memories   n items of the fullest   r texts   t tokens   k key width
+b memories   n items of the fullest   r texts   t tokens   v vocabulary
 """
 
 import torch
@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from mm_memgpt.encoders.items import join
 from mm_memgpt.fusion.fuser import Fused
+from mm_memgpt.fusion.packing import selected
 from mm_memgpt.memory.bank import MemoryBank
 from mm_memgpt.objectives.captioning import caption_loss
 from mm_memgpt.objectives.contrastive import HIGHEST_SCALE, contrastive_loss
@@ -39,23 +40,32 @@ def perceived(model: nn.Module, bunch: dict[str, Tensor]) -> Features:
         parts.append(model.read_text(bunch["text"].unsqueeze(0), bunch["text_mask"].unsqueeze(0)))
     tokens, mask, key, _, modality, _ = (field[0] for field in join(parts))
     order, real = bunch["order"], bunch["real"].unsqueeze(-1)
-    return Features(tokens[order], mask[order] & real, key[order], bunch["time"], modality[order], bunch["source"])
+    tokens, mask, key, modality = (selected(field, order) for field in (tokens, mask, key, modality))
+    return Features(tokens, mask & real, key, bunch["time"], modality, bunch["source"])
 
 
 def answer_logits(model: nn.Module, fused: Fused, bunch: dict[str, Tensor]) -> Tensor:
-    """Logits (r, t, v) of each next token of the texts, each about the memory that owns it."""
+    """Logits (r, k, v) of the next token at the last k places of the texts, each about the memory that owns it.
+
+    The first of these places is the one before any token that is to be learned: behind long prompts, padded on the
+    left, they are few, and logits cost as much as all layers of a small decoder.
+    """
     memory, mask = model.readable(fused)
-    memory = model.project_memory(memory, mask)[bunch["owner"]]
-    text = {name: bunch[name] for name in ("input_ids", "attention_mask")}
-    return model(**text, memory=memory, memory_mask=mask[bunch["owner"]]).logits
+    memory, mask = (selected(each, bunch["owner"]) for each in (model.project_memory(memory, mask), mask))
+    real, length = bunch["attention_mask"], bunch["input_ids"].shape[1]
+    before = int(bunch["learned"].any(0).int().argmax()) - 1
+    last = length - before if before > 0 else 0
+    place = None if bool(real[:, 0].all()) else (real.cumsum(1) - 1).clamp_min(0)
+    text = {"input_ids": bunch["input_ids"], "attention_mask": real, "position_ids": place}
+    return model(**text, memory=memory, memory_mask=mask, logits_to_keep=last).logits
 
 
 class Remembering:
-    """The loss of a model on a batch of memories; beside it the plain cross-entropy of each kind, and right answers.
+    """The loss of a model on a batch of memories; beside it that of each kind, and the share of right answers.
 
     Args:
         bank: the memory in training; in evaluation it is the model's own.
-        smoothing: of the labels.
+        smoothing: of the labels in training.
         keys: weight of the contrastive loss between the keys of lone photos or sounds and of their first sentences.
         half: whether to compute in bfloat16 where that is safe.
     """
@@ -66,18 +76,18 @@ class Remembering:
     def __call__(self, model: nn.Module, batch: dict) -> dict[str, Tensor]:
         examples = batch["examples"]
         with torch.autocast(examples.device.type, torch.bfloat16, enabled=self.half):
-            bank = self.bank if model.training else model.bank
+            bank, smoothing = (self.bank, self.smoothing) if model.training else (model.bank, 0.0)
             losses, parts, pairs = [], {}, []
             for kind, bunch in batch["bunches"].items():
                 state = bank.write(bank.empty(len(bunch["order"]), device=examples.device), perceived(model, bunch))
                 fused = model.fuser(state)
                 logits = answer_logits(model, fused, bunch)
-                plain = caption_loss(logits, bunch["input_ids"], bunch["learned"])
-                smooth = caption_loss(logits, bunch["input_ids"], bunch["learned"], self.smoothing)
-                losses.append((smooth if model.training else plain) * len(bunch["order"]) / len(examples))
-                parts[kind] = plain.detach()
+                text, learned = (bunch[name][:, -logits.shape[1] :] for name in ("input_ids", "learned"))
+                loss = caption_loss(logits, text, learned, smoothing)
+                losses.append(loss * len(bunch["order"]) / len(examples))
+                parts[kind] = loss.detach()
                 if kind == "questions":
-                    parts["right"] = right(logits, bunch["input_ids"], bunch["learned"]).float().mean()
+                    parts["right"] = right(logits, text, learned).float().mean()
                 if self.keys > 0 and model.training and kind in PAIRED:
                     pairs.append((fused.key, sentence_keys(model, bunch)))
             loss = torch.stack(losses).sum()
@@ -94,9 +104,9 @@ def right(logits: Tensor, input_ids: Tensor, learned: Tensor) -> Tensor:
 
 
 def sentence_keys(model: nn.Module, bunch: dict[str, Tensor]) -> Tensor:
-    """The key (b, k) of the first text about each memory."""
+    """The key (b, key width) of the first text about each memory."""
     owner = bunch["owner"]
-    first = torch.cat([owner.new_ones(1, dtype=torch.bool), owner[1:] != owner[:-1]])
+    first = torch.cat([torch.ones_like(owner[:1], dtype=torch.bool), owner[1:] != owner[:-1]])
     return model.read_text(bunch["input_ids"][first], bunch["attention_mask"][first]).key.squeeze(1)
 
 

@@ -4,6 +4,7 @@ b memories   n items of the fullest   x y z photos, pieces of sound and sentence
 """
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import accumulate, count
 from typing import Any
 
@@ -37,17 +38,18 @@ class Bunches:
         """The memories' items as `memory_of` puts them, and the texts about them.
 
         Returns:
-            of `items`, and input_ids, attention_mask and `learned` (r, t), True where a token is to be learned, and
-            `owner` (r), the memory that each text is about.
+            of `memory_of`, and input_ids, attention_mask and `learned` (r, t), True where a token is to be learned, and
+            `owner` (r), the memory that each text is about. Behind prompts, padding is on the left.
         """
-        text = [(row, text) for row, example in enumerate(examples) for text in example["text"]]
-        tokens = [text.tokens for _, text in text]
-        learned = [torch.arange(len(text.tokens)) >= text.given for _, text in text]
+        texts = [text for example in examples for text in example["text"]]
+        prompted = any(text.given > 1 for text in texts)
+        fill = partial(pad_sequence, batch_first=True, padding_side="left" if prompted else "right")
+        owner = [row for row, example in enumerate(examples) for _ in example["text"]]
         return memory_of([example["items"] for example in examples], self.pad) | {
-            "input_ids": pad_sequence(tokens, batch_first=True, padding_value=self.pad),
-            "attention_mask": pad_sequence([torch.ones_like(ids) for ids in tokens], batch_first=True),
-            "learned": pad_sequence(learned, batch_first=True),
-            "owner": torch.tensor([row for row, _ in text]),
+            "input_ids": fill([text.tokens for text in texts], padding_value=self.pad),
+            "attention_mask": fill([torch.ones_like(text.tokens) for text in texts]),
+            "learned": fill([torch.arange(len(text.tokens)) >= text.given for text in texts]),
+            "owner": torch.tensor(owner),
         }
 
 

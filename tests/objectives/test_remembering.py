@@ -53,13 +53,19 @@ def test_items_are_what_the_encoders_make_of_them_each_at_its_place(model):
     assert features.source[1].tolist() == [0, 1, 1]
 
 
-def texts(rows: list[list[int]], given: list[int], owner: list[int]) -> dict[str, torch.Tensor]:
+def texts(rows: list[list[int]], given: list[int], owner: list[int], left: bool = False) -> dict[str, torch.Tensor]:
     longest = max(map(len, rows))
-    ids = torch.tensor([[*row, *[2] * (longest - len(row))] for row in rows])
-    place = torch.arange(longest)
-    mask = torch.stack([place < len(row) for row in rows])
+    room = [[2] * (longest - len(row)) for row in rows]
+    ids = [[*pad, *row] if left else [*row, *pad] for row, pad in zip(rows, room, strict=True)]
+    place = torch.stack([torch.arange(longest) - (len(pad) if left else 0) for pad in room])
+    mask = (place >= 0) & (place < torch.tensor([[len(row)] for row in rows]))
     learned = mask & (place >= torch.tensor(given).unsqueeze(1))
-    return {"input_ids": ids, "attention_mask": mask.long(), "learned": learned, "owner": torch.tensor(owner)}
+    return {
+        "input_ids": torch.tensor(ids),
+        "attention_mask": mask.long(),
+        "learned": learned,
+        "owner": torch.tensor(owner),
+    }
 
 
 def test_a_lone_photo_without_a_prompt_costs_what_captioning_says(model):
@@ -75,9 +81,11 @@ def test_a_lone_photo_without_a_prompt_costs_what_captioning_says(model):
         assert torch.equal(Remembering(model.bank, 0.1)(model, batch)["loss"], due)
 
 
-def test_a_prompt_is_not_learned_and_every_example_counts_the_same(model):
+@pytest.mark.parametrize("left", [True, False])
+def test_a_prompt_is_not_learned_and_every_example_counts_the_same(model, left):
     _, _, seen, heard = maps(model, 2, 2)
-    asked = memories(seen, heard) | texts([[0, 5, 6, 7, 1], [0, 8, 9, 1], [0, 5, 6, 8, 1]], [3, 2, 3], [0, 0, 1])
+    told = [[0, 5, 6, 7, 1], [0, 8, 9, 1], [0, 5, 6, 8, 1]], [3, 2, 3], [0, 0, 1]
+    asked = memories(seen, heard) | texts(*told, left=left)
     lone = {"audio": heard[:1], "order": torch.zeros(1, 1, dtype=torch.long), "real": torch.ones(1, 1).bool()}
     lone |= {"time": torch.zeros(1, 1, 2).double(), "source": torch.zeros(1, 1, dtype=torch.long)}
     lone |= texts([[0, 6, 1]], [1], [0])
@@ -85,12 +93,26 @@ def test_a_prompt_is_not_learned_and_every_example_counts_the_same(model):
         outcome = Remembering(model.bank, 0.0)(
             model, {"examples": torch.tensor([2, 2, 1]), "bunches": {"sounds": lone, "questions": asked}}
         )
-        fused = model.fuser(model.write(perceived(model, asked)))
-        logits = answer_logits(model, fused, asked).log_softmax(-1)
+        memory, mask = model.read(model.write(perceived(model, asked)))
+        logits = [
+            model(input_ids=torch.tensor([row]), memory=memory[[one]], memory_mask=mask[[one]])
+            .logits[0]
+            .log_softmax(-1)
+            for row, one in zip(told[0], told[2], strict=True)
+        ]
     answers = [[(2, 7), (3, 1)], [(1, 9), (2, 1)], [(2, 8), (3, 1)]]
-    due = -torch.stack([logits[row, place, token] for row, each in enumerate(answers) for place, token in each]).mean()
-    torch.testing.assert_close(outcome["questions"], due)
-    torch.testing.assert_close(outcome["loss"], (2 * due + outcome["sounds"]) / 3)
+    due = -torch.stack([each[place, token] for each, row in zip(logits, answers, strict=True) for place, token in row])
+    torch.testing.assert_close(outcome["questions"], due.mean())
+    torch.testing.assert_close(outcome["loss"], (2 * due.mean() + outcome["sounds"]) / 3)
+
+
+def test_padding_on_the_left_has_finite_gradients_and_few_logits(model):
+    _, _, seen, heard = maps(model, 2, 2)
+    bunch = memories(seen, heard) | texts([[0, 5, 6, 7, 5, 9, 1], [0, 8, 1]], [5, 1], [0, 1], left=True)
+    logits = answer_logits(model, model.fuser(model.write(perceived(model, bunch))), bunch)
+    assert logits.shape[1] == 3  # before "9", before the end, and the end
+    logits.sum().backward()
+    assert all(each.grad.isfinite().all() for each in model.parameters() if each.grad is not None)
 
 
 def test_an_answer_is_right_where_all_of_it_is():
