@@ -61,7 +61,7 @@ class Answerer:
         self.model, self.processor = read_model(find(folder))
         self.tokenizer = self.processor.tokenizer
         library = Library(self.model, str(given.data), given.maps)
-        pools = read_pools(given.data, given.part)
+        pools = read_pools(given.data, given.part, given.folds)
         texts = Texts(self.tokenizer, self.model.begin(1).item(), longest=self.model.config.vocab_size)
         self.memories = Memories(pools, maps_of(pools, library), [], texts, Mixture(), 1, training=False)
 
@@ -146,7 +146,8 @@ def table(name: str, found: dict[str, Any]) -> str:
 def figures(folder: str, given: argparse.Namespace) -> dict[str, Any]:
     """A model's figures, from the output folder where these weights have been asked as many questions before."""
     weights = digest(find(folder) / "model.safetensors")
-    file = given.output / f"{weights}-{given.part}-{given.limit}.json"
+    folds = "" if given.folds is None else "-folds" + "".join(map(str, sorted(given.folds)))
+    file = given.output / f"{weights}-{given.part}{folds}-{given.limit}.json"
     if not file.exists():
         found = measure(folder, given)
         given.output.mkdir(parents=True, exist_ok=True)
@@ -163,6 +164,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="the data's folder")
     parser.add_argument(
         "--part", choices=PARTS[1:], default="val", help="whose photos, sounds and notes are asked about"
+    )
+    parser.add_argument(
+        "--folds", nargs="+", type=int, help="of ESC-10, that training did not hear; default: the part's"
     )
     parser.add_argument("--limit", type=int, default=1000, help="questions of each combination; default: 1000")
     parser.add_argument("--maps", type=Path, default=Path("runs/maps"), help="what trunks made of photos and sounds")

@@ -15,7 +15,6 @@ from mm_memgpt.encoders.items import join
 from mm_memgpt.fusion.fuser import Fused
 from mm_memgpt.fusion.packing import selected
 from mm_memgpt.memory.bank import MemoryBank
-from mm_memgpt.objectives.captioning import caption_loss
 from mm_memgpt.objectives.contrastive import HIGHEST_SCALE, contrastive_loss
 from mm_memgpt.types import Features
 
@@ -44,6 +43,13 @@ def perceived(model: nn.Module, bunch: dict[str, Tensor]) -> Features:
     return Features(tokens, mask & real, key, bunch["time"], modality, bunch["source"])
 
 
+def remembered(model: nn.Module, bunch: dict[str, Tensor], bank: MemoryBank) -> Fused:
+    """The items of b memories, written into a bank in their order, and fused."""
+    return model.fuser(
+        bank.write(bank.empty(len(bunch["order"]), device=bunch["order"].device), perceived(model, bunch))
+    )
+
+
 def answer_logits(model: nn.Module, fused: Fused, bunch: dict[str, Tensor]) -> Tensor:
     """Logits (r, k, v) of the next token at the last k places of the texts, each about the memory that owns it.
 
@@ -68,10 +74,21 @@ class Remembering:
         smoothing: of the labels in training.
         keys: weight of the contrastive loss between the keys of lone photos or sounds and of their first sentences.
         half: whether to compute in bfloat16 where that is safe.
+        before: the model as it was; in training, captions are held to what it would write.
+        hold: share of the captions' loss that does so (arXiv:1606.09282 eq. 2, at temperature 1).
     """
 
-    def __init__(self, bank: MemoryBank, smoothing: float, keys: float = 0.0, half: bool = False) -> None:
+    def __init__(
+        self,
+        bank: MemoryBank,
+        smoothing: float,
+        keys: float = 0.0,
+        half: bool = False,
+        before: nn.Module | None = None,
+        hold: float = 0.0,
+    ) -> None:
         self.bank, self.smoothing, self.keys, self.half = bank, smoothing, keys, half
+        self.before, self.hold = (before, hold) if hold > 0 else (None, 0.0)
 
     def __call__(self, model: nn.Module, batch: dict) -> dict[str, Tensor]:
         examples = batch["examples"]
@@ -79,11 +96,15 @@ class Remembering:
             bank, smoothing = (self.bank, self.smoothing) if model.training else (model.bank, 0.0)
             losses, parts, pairs = [], {}, []
             for kind, bunch in batch["bunches"].items():
-                state = bank.write(bank.empty(len(bunch["order"]), device=examples.device), perceived(model, bunch))
-                fused = model.fuser(state)
+                fused = remembered(model, bunch, bank)
                 logits = answer_logits(model, fused, bunch)
                 text, learned = (bunch[name][:, -logits.shape[1] :] for name in ("input_ids", "learned"))
-                loss = caption_loss(logits, text, learned, smoothing)
+                chosen = of_learned(logits, learned)
+                due = text[:, 1:][learned[:, 1:]]
+                loss = functional.cross_entropy(chosen, due, label_smoothing=smoothing)
+                if kind == "captions" and self.before is not None and model.training:
+                    parts["held"] = divergence(chosen, of_learned(self._before(bunch), learned))
+                    loss = (1 - self.hold) * loss + self.hold * parts["held"]
                 losses.append(loss * len(bunch["order"]) / len(examples))
                 parts[kind] = loss.detach()
                 if kind == "questions":
@@ -95,6 +116,24 @@ class Remembering:
                 parts["keys"] = key_loss(model, pairs)
                 loss = loss + self.keys * parts["keys"]
         return {"loss": loss} | parts
+
+    @torch.no_grad()
+    def _before(self, bunch: dict[str, Tensor]) -> Tensor:
+        """The logits of the model as it was."""
+        model = self.before.to(bunch["owner"].device)
+        return answer_logits(model, remembered(model, bunch, model.bank), bunch)
+
+
+def of_learned(logits: Tensor, learned: Tensor) -> Tensor:
+    """The logits (x, v) by which the x tokens to be learned are predicted, of (r, t, v), row by row; float32."""
+    places = learned[:, 1:].flatten().nonzero()[:, 0]
+    return selected(logits[:, :-1].flatten(0, 1), places).float()
+
+
+def divergence(logits: Tensor, due: Tensor) -> Tensor:
+    """Mean over x tokens of KL(due || logits), both (x, v)."""
+    ours, theirs = logits.log_softmax(-1), due.log_softmax(-1)
+    return functional.kl_div(ours, theirs, reduction="batchmean", log_target=True)
 
 
 def right(logits: Tensor, input_ids: Tensor, learned: Tensor) -> Tensor:

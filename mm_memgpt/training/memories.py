@@ -26,6 +26,7 @@ from mm_memgpt.training.maps import Maps
 from mm_memgpt.training.mixture import Examples, Mixture
 from mm_memgpt.training.recipe import Recipe, Source
 from mm_memgpt.training.stream import Skip
+from mm_memgpt.types import InputError
 from mm_memgpt.words import sentence
 
 DIGITS = 0.5
@@ -67,8 +68,10 @@ class Texts:
         self.tokenizer, self.begin, self.longest = tokenizer, begin, longest
 
     def __call__(self, target: str, prompt: str = "") -> Text:
-        """A text to learn, behind a prompt where there is one."""
+        """A text to learn, behind a prompt where there is one. Raises InputError where that leaves no room for it."""
         given = self.prompt(prompt)
+        if len(given) >= self.longest:
+            raise InputError(f"longest {self.longest} leaves no room behind {prompt!r}; set it above {len(given)}")
         written = [*self._tokens(f" {target}" if prompt else target), self.tokenizer.eos_token_id]
         return Text(torch.cat([given, torch.tensor(written)])[: self.longest], len(given))
 

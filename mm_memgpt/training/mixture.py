@@ -46,12 +46,15 @@ class Mixture:
     """Chance that a source of a scene is left out before anything is asked about it."""
     stretch: float = 4.0
     """Longest and shortest time between moments, as a multiple and its inverse of what was drawn."""
-    slots: int = 24
+    slots: int = 16
     """Slots of the memory in training: so few that items merge in some scenes."""
     ring: int = 4
     """The newest items that never merge, in training."""
     keys: float = 0.1
     """Weight of the loss that holds the keys of photos, sounds and sentences in one space; 0 leaves it out."""
+    hold: float = 0.5
+    """Share of the captions' loss that holds what is written about photos to what the start would write; without a
+    `start` there is none."""
     maps: str = "runs/maps"
     """Folder that keeps what the trunks make of photos and sounds; all runs may share it."""
 
@@ -61,6 +64,7 @@ class Mixture:
         require(min(self.samples, self.asked) >= 1, f"samples {self.samples}, asked {self.asked}: both at least 1")
         require(0 <= self.dropout < 1, f"dropout {self.dropout} must be at least 0 and below 1; try dropout=0.15")
         require(self.stretch >= 1, f"stretch {self.stretch} must be at least 1; try stretch=4")
+        require(0 <= self.hold <= 1, f"hold {self.hold} must lie in 0..1; try hold=0.5")
         require(self.keys >= 0, f"keys {self.keys} must be at least 0; try keys=0.1")
         shared = sorted({*self.folds} & {*self.val_folds})
         require(not shared, f"fold {shared} is both learned from and validated on; name it once")

@@ -186,6 +186,7 @@ def remembering_task(recipe: Recipe) -> Task:
         raise InputError(f"{recipe.start or recipe.preset}: memories of many items need a causal model with text in it")
     if recipe.audio is not None and recipe.audio_trunk is None:
         raise InputError("audio: its trunk is not trained here; give the weights of one that can hear: audio_trunk")
+    before = copy.deepcopy(model).requires_grad_(False) if recipe.start is not None else None
     model = grow(model, recipe.audio, recipe.fusion)
     if recipe.audio_trunk is not None:
         if model.audio_encoder is None:
@@ -197,7 +198,8 @@ def remembering_task(recipe: Recipe) -> Task:
     model.audio_encoder.freeze()
     texts = Texts(processor.tokenizer, model.begin(1).item(), recipe.longest)
     bank = MemoryBank(**asdict(replace(model.bank.geometry, slots=mixture.slots, ring=mixture.ring)))
-    objective = Remembering(bank, recipe.smoothing, mixture.keys, recipe.optimiser.precision == "bf16")
+    half = recipe.optimiser.precision == "bf16"
+    objective = Remembering(bank, recipe.smoothing, mixture.keys, half, before, mixture.hold)
     collate = Bunches(processor.tokenizer.pad_token_id)
     examples = partial(examples_of, recipe, library, texts)
     return Task(model, objective, None, collate, keeper(model, processor), given="examples", examples=examples)

