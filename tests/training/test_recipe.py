@@ -79,7 +79,7 @@ def test_the_last_of_two_changes_counts(file):
         ("seed", "--set 'seed' must look like a.b=c"),
         ("seed=[1", "--set 'seed=[1': not YAML ("),
         ("seed=many", "seed must be a whole number, got 'many'"),
-        ("sed=1", "unknown key 'sed'; known keys: augment, captions, checkpoints, data,"),
+        ("sed=1", "unknown key 'sed'; known keys: audio, audio_trunk, augment, captions,"),
         ("optimiser.rat=1", "unknown key 'rat' in optimiser; known keys: accumulate, batch,"),
         (
             "data.train.1.shares=1",
