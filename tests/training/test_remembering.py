@@ -73,21 +73,21 @@ def alike(task, count: int) -> dict:
 
 
 def test_a_handful_of_questions_is_learned_and_an_emptied_memory_answers_no_more_than_one(task):
-    batch, objective, model = alike(task, 4), Remembering(task.model.bank, smoothing=0.0), task.model.train()
+    batch, objective, model = alike(task, 3), Remembering(task.model.bank, smoothing=0.0), task.model.train()
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=3e-3)
-    for _ in range(80):
+    for _ in range(200):
         optimiser.zero_grad()
         outcome = objective(model, batch)
         outcome["loss"].backward()
         clip_grad_norm_(trained, 1.0)
         optimiser.step()
-        if outcome["right"] == 1 and outcome["loss"] < 0.05:
+        if outcome["right"] == 1 and outcome["loss"] < 0.2:
             break
     model.eval()
     assert objective(model, batch)["right"] == 1
     batch["bunches"]["questions"]["real"].zero_()
-    assert objective(model, batch)["right"] <= 0.25
+    assert objective(model, batch)["right"] <= 0.34
 
 
 def test_what_cannot_be_trained_on_memories_is_one_line(remembering, tmp_path):
