@@ -1,31 +1,25 @@
-"""Features of photos, computed once: the last map of a trunk or of the teacher, as fp16 arrays on disk.
-
-Notable: an array is mapped, not loaded, so all rows of the benchmark share one copy; the captions beside the arrays are
-written last, so a part that was cut short is never taken for a whole one.
+"""Features of photos, computed once: the last map of a trunk or of the teacher, kept on disk as training keeps them.
 
 n photos   c channels   h w map cells
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from mm_memgpt.config import ImageConfig
 from mm_memgpt.encoders.image import create_trunk, feature_map, pixel_statistics
 from mm_memgpt.knowledge.teacher import ImageTeacher
 from mm_memgpt.training.examples import normalise
+from mm_memgpt.training.maps import Photos, keep
 from mm_memgpt.training.weights import load_trunk
-from mm_memgpt.types import Sample
-
-BATCH = 32
-VIEWS = {"plain": lambda photo: photo, "mirrored": ImageOps.mirror}
+from mm_memgpt.types import InputError, Sample
 
 
 class Features(Protocol):
@@ -93,32 +87,10 @@ def part(reader: Sequence[Sample], count: int, features: Callable[[], Features],
     Raises:
         InputError: a photo cannot be read.
     """
-    captions = folder / "captions.json"
-    if not captions.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        written = _compute(reader, count, features(), folder, views)
-        captions.write_text(json.dumps(written, ensure_ascii=False), encoding="utf-8")  # last: the part is whole
-    sentences = json.loads(captions.read_text(encoding="utf-8"))
-    return Part(sentences, [np.load(folder / f"{name}.npy", mmap_mode="r") for name in list(VIEWS)[:views]])
-
-
-def _compute(
-    reader: Sequence[Sample], count: int, features: Features, folder: Path, views: int
-) -> list[tuple[str, ...]]:
-    """Writes each view's maps, and returns the captions."""
-    arrays, captions = {}, []
-    for start in range(0, count, BATCH):
-        samples = [reader[row] for row in range(start, min(start + BATCH, count))]
-        captions += [sample.captions for sample in samples]
-        for name in list(VIEWS)[:views]:
-            maps = features([VIEWS[name](sample.image) for sample in samples]).half().numpy()
-            if name not in arrays:
-                shape = (count, *maps.shape[1:])
-                arrays[name] = np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.float16, shape)
-            arrays[name][start : start + len(maps)] = maps
-    for array in arrays.values():
-        array.flush()
-    return captions
+    maps = keep(folder, reader, lambda: Photos(features(), views), count)
+    if maps.broken:
+        raise InputError(next(iter(maps.broken.values())))
+    return Part([list(each) for each in maps.captions], [maps.array(view) for view in maps.views[:views]])
 
 
 def digest(file: Path) -> str:

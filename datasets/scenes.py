@@ -5,6 +5,7 @@ of one thing and sounds of one class come again, so that there is something to c
 distracts from what it is about.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 from random import Random
@@ -104,6 +105,32 @@ def make_scene(generator: Random, pools: Pools) -> Scene:
         items += moment
         clock = moment[0].end
     return Scene(tuple(items), pools)
+
+
+def without(scene: Scene, places: Collection[int]) -> Scene:
+    """The scene as if the items at these places had never been; questions about it are then of what is left.
+
+    Raises:
+        ValueError: nothing would be left.
+    """
+    kept = tuple(item for place, item in enumerate(scene.items) if place not in places)
+    if not kept:
+        raise ValueError(f"without {sorted(places)} nothing is left of {len(scene.items)} items; leave one")
+    return Scene(kept, scene.pools)
+
+
+def stretched(scene: Scene, factor: float) -> Scene:
+    """The scene with this many times as long between its moments; what shared a moment still does."""
+    moved: dict[float, float] = {}
+    before = clock = 0.0  # the end of the moment before, where it was and where it now is
+    items = []
+    for item in scene.items:
+        if item.start not in moved:
+            moved[item.start] = clock + factor * (item.start - before)
+        start = moved[item.start]
+        items.append(item._replace(start=start, end=start + (item.end - item.start)))
+        before, clock = item.end, items[-1].end
+    return Scene(tuple(items), scene.pools)
 
 
 def _moment(generator: Random, pools: Pools, before: list[Item], start: float, room: int) -> list[Item]:

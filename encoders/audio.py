@@ -7,6 +7,8 @@ b batch   n items   t samples per item   x items that are real   c trunk width  
 d width   k key width
 """
 
+from collections.abc import Sequence
+
 import torch
 from einops import rearrange
 from torch import Tensor, nn
@@ -14,6 +16,7 @@ from torch.nn import functional
 
 from mm_memgpt.config import AudioConfig
 from mm_memgpt.encoders.audio_trunk import adapter, create_trunk, load_pretrained, probe, resolve
+from mm_memgpt.encoders.base import TrunkOutput
 from mm_memgpt.layers.resampler import Resampler
 from mm_memgpt.types import MODALITIES, Features
 
@@ -76,15 +79,52 @@ class AudioEncoder(nn.Module):
         if waveforms.ndim != 3 or (mask is not None and mask.shape != waveforms.shape[:2]):
             shape = None if mask is None else tuple(mask.shape)
             raise ValueError(f"waveforms {tuple(waveforms.shape)} and mask {shape} must be (b, n, t) and (b, n)")
-        b, n, t = waveforms.shape
         flat = rearrange(waveforms, "b n t -> (b n) t")
+        heard = self._hear(flat) if mask is None else self._hear_real(flat, mask.flatten())
+        return self._items(*heard, waveforms.shape, source, time, mask)
+
+    def from_map(
+        self,
+        maps: Tensor,
+        embedding: Tensor | None = None,
+        source: Tensor | None = None,
+        time: Tensor | None = None,
+        mask: Tensor | None = None,
+    ) -> Features:
+        """As `forward`, from what the trunk made of the pieces before: it is not run.
+
+        Args:
+            maps: (b, n, c, rows, columns) the trunk's last maps, of pieces of `config.samples`.
+            embedding: (b, n, k) places in the space shared with text, where those are the keys.
+            source: as in `forward`.
+            time: as in `forward`.
+            mask: as in `forward`.
+
+        Raises:
+            ValueError: maps of another number of axes, or no embedding where that is the key.
+        """
+        if maps.ndim != 5:
+            raise ValueError(f"maps {tuple(maps.shape)} must be (b, n, c, rows, columns), as the trunk made them")
+        if self.key is None and embedding is None:
+            raise ValueError("the trunk's own space has this encoder's keys; give embedding beside maps")
+        described = self._describe(maps.flatten(0, 1), None if embedding is None else embedding.flatten(0, 1))
+        return self._items(*described, (*maps.shape[:2], self.config.samples), source, time, mask)
+
+    def _items(
+        self,
+        tokens: Tensor,
+        key: Tensor,
+        shape: Sequence[int],
+        source: Tensor | None,
+        time: Tensor | None,
+        mask: Tensor | None,
+    ) -> Features:
+        """Tokens (b*n, p, d) and keys (b*n, k) of pieces of `shape` (b, n, t) as n items a row."""
+        b, n, t = shape
         if mask is None:
-            tokens, key = self._hear(flat)
-            mask = torch.ones(b, n, dtype=torch.bool, device=waveforms.device)
-        else:
-            tokens, key = self._hear_real(flat, mask.flatten())
+            mask = torch.ones(b, n, dtype=torch.bool, device=tokens.device)
         if time is None:
-            edges = torch.arange(n + 1, device=waveforms.device, dtype=torch.float64) * (t / self.config.rate)
+            edges = torch.arange(n + 1, device=tokens.device, dtype=torch.float64) * (t / self.config.rate)
             time = torch.stack([edges[:-1], edges[1:]], dim=-1).expand(b, n, 2)
         real = mask.unsqueeze(-1).expand(b, n, tokens.shape[1])
         return Features(
@@ -92,13 +132,20 @@ class AudioEncoder(nn.Module):
             mask=functional.pad(real, (0, self.room)),
             key=rearrange(key, "(b n) k -> b n k", b=b),
             time=time,
-            modality=torch.full((b, n), MODALITIES.index("audio"), device=waveforms.device),
-            source=torch.zeros(b, n, dtype=torch.int64, device=waveforms.device) if source is None else source,
+            modality=torch.full((b, n), MODALITIES.index("audio"), device=tokens.device),
+            source=torch.zeros(b, n, dtype=torch.int64, device=tokens.device) if source is None else source,
         )
 
     def _hear(self, waveforms: Tensor) -> tuple[Tensor, Tensor]:
         """Items (x, t) as tokens (x, p, d) and keys (x, k)."""
-        full, embedding = adapter(self.config).perceive(self.trunk, waveforms, self.config)
+        return self._describe(*self.listen(waveforms))
+
+    def listen(self, waveforms: Tensor) -> TrunkOutput:
+        """What the trunk makes of items (x, t): their maps, for `from_map`."""
+        return adapter(self.config).perceive(self.trunk, waveforms, self.config)
+
+    def _describe(self, full: Tensor, embedding: Tensor | None) -> tuple[Tensor, Tensor]:
+        """What the trunk made of x items, (x, c, rows, columns), as tokens (x, p, d) and keys (x, k)."""
         pooled = functional.adaptive_avg_pool2d(full, (self.config.bands, self.config.times))
         grid = self.project(rearrange(full, "x c r s -> x (r s) c"))
         tokens = self.project(rearrange(pooled, "x c r s -> x (r s) c")) + self.position  # (x, p, d)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mm_memgpt.config import ImageConfig
-from mm_memgpt.encoders.base import PixelStatistics
+from mm_memgpt.encoders.base import PixelStatistics, TrunkOutput
 from mm_memgpt.encoders.trunk import (
     adapter,
     create_trunk,
@@ -94,8 +94,34 @@ class ImageEncoder(nn.Module):
             pixel_values = pixel_values.unsqueeze(1)
         if pixel_values.ndim != 5:
             raise ValueError(f"pixel_values {tuple(pixel_values.shape)} must be (b, 3, h, w) or (b, n, 3, h, w)")
-        b, n = pixel_values.shape[:2]
-        full, embedding = self.perceive(self.trunk, rearrange(pixel_values, "b n c h w -> (b n) c h w"))
+        seen = self.perceive(self.trunk, rearrange(pixel_values, "b n c h w -> (b n) c h w"))
+        return self._items(seen, pixel_values.shape[1], source, time)
+
+    def from_map(
+        self, maps: Tensor, embedding: Tensor | None = None, source: Tensor | None = None, time: Tensor | None = None
+    ) -> Features:
+        """As `forward`, from what the trunk made of the photos before: it is not run.
+
+        Args:
+            maps: (b, n, c, h, w) the trunk's last maps.
+            embedding: (b, n, k) places in the space shared with text, where those are the keys.
+            source: as in `forward`.
+            time: as in `forward`.
+
+        Raises:
+            ValueError: maps of another number of axes, or no embedding where that is the key.
+        """
+        if maps.ndim != 5:
+            raise ValueError(f"maps {tuple(maps.shape)} must be (b, n, c, h, w), as the trunk made them")
+        if self.key is None and embedding is None:
+            raise ValueError("the trunk's own space has this encoder's keys; give embedding beside maps")
+        flat = None if embedding is None else embedding.flatten(0, 1)
+        return self._items(TrunkOutput(maps.flatten(0, 1), flat), maps.shape[1], source, time)
+
+    def _items(self, seen: TrunkOutput, n: int, source: Tensor | None, time: Tensor | None) -> Features:
+        """What the trunk made of b*n photos, as n items a row."""
+        full, embedding = seen
+        b = len(full) // n
         pooled = functional.adaptive_avg_pool2d(full, self.grid)
         tokens = self.project(rearrange(pooled, "x c h w -> x (h w) c")) + self.position  # (b*n, p, d)
         if self.resampler is not None:

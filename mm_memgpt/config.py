@@ -204,6 +204,8 @@ class FusionConfig:
     """Rounds of message passing between slots, at most 2."""
     order: bool = False
     """Whether each slot's tokens are told its kind, its place in line and how long ago it was: which came first."""
+    cross_attention: bool = True
+    """Whether the tokens of each modality read those of the others."""
 
     def __post_init__(self) -> None:
         require(0 <= self.graph_layers <= 2, f"graph_layers {self.graph_layers} must be 0, 1 or 2; try graph_layers=1")

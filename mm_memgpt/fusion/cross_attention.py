@@ -9,6 +9,7 @@ b batch   s slots   p tokens per slot   m = s*p tokens in all   d width
 from einops import rearrange, repeat
 from torch import Tensor, nn
 
+from mm_memgpt.fusion.packing import packing, put_back, taken
 from mm_memgpt.layers.attention import Attention
 
 
@@ -22,20 +23,31 @@ class CrossAttentionFusion(nn.Module):
 
     def forward(self, tokens: Tensor, mask: Tensor, modality: Tensor) -> Tensor:
         """tokens (b, s, p, d), their mask (b, s, p), and the modality (b, s) of each slot."""
-        x = self.norm(rearrange(tokens, "b s p d -> b (s p) d"))
-        update = self.attention(x, x, others(mask, modality))
-        update = rearrange(update, "b (s p) d -> b s p d", p=tokens.shape[2])
-        return tokens + update.masked_fill(~mask.unsqueeze(-1), 0)
+        x, real, kind = self._flat(tokens, mask, modality)
+        places, m = packing(real), x.shape[1]
+        if places is not None:
+            x, real, kind = (taken(each, places) for each in (x, real, kind))
+        x = self.norm(x)
+        update = self.attention(x, x, others(real, kind)).masked_fill(~real.unsqueeze(-1), 0)
+        if places is not None:
+            update = put_back(update, places, m)
+        return tokens + rearrange(update, "b (s p) d -> b s p d", p=tokens.shape[2])
 
     def alignment(self, tokens: Tensor, mask: Tensor, modality: Tensor) -> Tensor:
         """How much each token reads of each other (b, m, m), mean over heads; the null token took the rest to 1."""
-        x = self.norm(rearrange(tokens, "b s p d -> b (s p) d"))
-        weights = self.attention.weights(x, self.attention.project(x), others(mask, modality)).mean(1)
-        return weights[..., 1:].masked_fill(~rearrange(mask, "b s p -> b (s p) 1"), 0)
+        x, real, kind = self._flat(tokens, mask, modality)
+        x = self.norm(x)
+        weights = self.attention.weights(x, self.attention.project(x), others(real, kind)).mean(1)
+        return weights[..., 1:].masked_fill(~real.unsqueeze(-1), 0)
+
+    @staticmethod
+    def _flat(tokens: Tensor, mask: Tensor, modality: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Tokens (b, m, d), their mask (b, m) and the modality (b, m) of each."""
+        kind = repeat(modality, "b s -> b (s p)", p=mask.shape[2])
+        return rearrange(tokens, "b s p d -> b (s p) d"), rearrange(mask, "b s p -> b (s p)"), kind
 
 
-def others(mask: Tensor, modality: Tensor) -> Tensor:
-    """What each token may read, (b, m, m): real tokens of slots of another modality."""
-    kind = repeat(modality, "b s -> b (s p)", p=mask.shape[2])
+def others(real: Tensor, kind: Tensor) -> Tensor:
+    """What each token may read, (b, m, m): those that are `real` (b, m), of another modality, `kind` (b, m)."""
     differs = rearrange(kind, "b m -> b m 1") != rearrange(kind, "b m -> b 1 m")
-    return differs & rearrange(mask, "b s p -> b 1 (s p)")
+    return differs & rearrange(real, "b m -> b 1 m")

@@ -37,15 +37,17 @@ class Fused(NamedTuple):
 class MultimodalFuser(nn.Module):
     """Messages between slots, then cross-attention between modalities, then attention pooling into a readout.
 
-    Graph and cross-attention are residual and begin as identity. With `order`, each slot of a state is first told when
-    it was, which begins as identity too; tokens by modality have no order.
+    Graph and cross-attention are residual and begin as identity; each can be left out (`graph_layers` 0). With `order`,
+    each slot of a state is first told when it was, which begins as identity too; tokens by modality have no order.
     """
 
-    def __init__(self, width: int, heads: int, graph_layers: int = 1, order: bool = False) -> None:
+    def __init__(
+        self, width: int, heads: int, graph_layers: int = 1, order: bool = False, cross_attention: bool = True
+    ) -> None:
         super().__init__()
         self.width = width
         self.graph = GraphFusion(width, heads, graph_layers)
-        self.cross_attention = CrossAttentionFusion(width, heads)
+        self.cross_attention = CrossAttentionFusion(width, heads) if cross_attention else None
         self.readout_query = nn.Parameter(torch.randn(width))
         self.readout_norm = nn.LayerNorm(width)
         self.readout = Attention(width, heads)
@@ -68,8 +70,11 @@ class MultimodalFuser(nn.Module):
             masks: beside tokens, (b, m1), ... by modality, True where a token is real; a state has its own.
 
         Raises:
-            ValueError: another width than the fuser's, relations of another shape, or masks beside a state.
+            ValueError: another width than the fuser's, relations of another shape, masks beside a state, or an
+                alignment that nothing makes.
         """
+        if alignment and self.cross_attention is None:
+            raise ValueError("this fuser has no cross-attention to align by; set fusion.cross_attention to true")
         if isinstance(memory, dict):
             return self.fuse(memory, masks, relations, alignment)
         if masks is not None:
@@ -89,8 +94,11 @@ class MultimodalFuser(nn.Module):
             tokens = order(tokens, mask, state)
 
         tokens = self.graph(tokens, mask, *edge_features(state, relations))
-        aligned = self.cross_attention.alignment(tokens, mask, state.modality) if alignment else None
-        tokens = rearrange(self.cross_attention(tokens, mask, state.modality), "b s p d -> b (s p) d")
+        aligned = None
+        if self.cross_attention is not None:
+            aligned = self.cross_attention.alignment(tokens, mask, state.modality) if alignment else None
+            tokens = self.cross_attention(tokens, mask, state.modality)
+        tokens = rearrange(tokens, "b s p d -> b (s p) d")
         mask = rearrange(mask, "b s p -> b (s p)")
         query = repeat(self.readout_query, "d -> b 1 d", b=len(tokens))
         readout = rearrange(self.readout(query, self.readout_norm(tokens), mask), "b 1 d -> b d")

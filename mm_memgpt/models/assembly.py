@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from mm_memgpt.config import AudioConfig, DecoderConfig, ImageConfig, MMMemGPTConfig
+from mm_memgpt.config import DecoderConfig, ImageConfig, MMMemGPTConfig
 from mm_memgpt.encoders.audio import resolve as resolve_audio
 from mm_memgpt.encoders.image import load_pretrained, resolve
 from mm_memgpt.models.auto import model_class
@@ -42,7 +42,6 @@ def put_together(
     trunk: str | ImageConfig | None = None,
     decoder: str | PathLike | DecoderConfig | None = None,
     tokenizer: str | PathLike | PreTrainedTokenizerFast | None = None,
-    audio: AudioConfig | None = None,
     pretrained: bool | str = False,
 ) -> tuple[MMMemGPTForConditionalGeneration, MMMemGPTProcessor]:
     """The model of a preset, with its parts exchanged, in evaluation mode on the CPU; and its processor.
@@ -52,7 +51,6 @@ def put_together(
         trunk: an image tower by name ("timm/resnet18"), or a whole ImageConfig.
         decoder: a language model by folder or hub name, or a whole DecoderConfig.
         tokenizer: a tokenizer or the folder of one; the language model's own where it has one, else nano's.
-        audio: how it hears, in place of the preset's.
         pretrained: whether the tower and the language model start from their pretrained weights, by the same names; a
             file or folder has the tower's weights where its hub cannot be reached.
 
@@ -68,12 +66,11 @@ def put_together(
     tokens = _tokenizer(tokenizer, decoder)
     shape = PRESETS[preset](vocab_size=len(tokens))
     image = shape.image if trunk is None else _image(trunk, shape.image)
-    audio = shape.audio if audio is None else audio
     config = MMMemGPTConfig(
         width=shape.width,
         key_width=shape.key_width,
         image=resolve(image),
-        audio=None if audio is None else resolve_audio(audio),
+        audio=None if shape.audio is None else resolve_audio(shape.audio),
         text=shape.text,
         memory=shape.memory,
         fusion=shape.fusion,

@@ -20,6 +20,7 @@ from mm_memgpt.encoders.audio import AudioEncoder
 from mm_memgpt.encoders.image import ImageEncoder
 from mm_memgpt.encoders.text import TextEncoder
 from mm_memgpt.fusion.fuser import Fused, MultimodalFuser
+from mm_memgpt.fusion.packing import packing, taken
 from mm_memgpt.memory.bank import MemoryBank
 from mm_memgpt.models.decoder import build_decoder
 from mm_memgpt.models.seam import project_memory, quieten
@@ -75,7 +76,9 @@ class MMMemGPTForConditionalGeneration(Senses, PreTrainedModel, GenerationMixin)
             key_width=config.key_width,
         )
         fusion = config.fusion
-        self.fuser = MultimodalFuser(config.width, fusion.heads, fusion.graph_layers, fusion.order)
+        self.fuser = MultimodalFuser(
+            config.width, fusion.heads, fusion.graph_layers, fusion.order, fusion.cross_attention
+        )
         self.decoder = build_decoder(config.decoder, config.width)
         if attention not in (None, "sdpa"):
             self.decoder.set_attn_implementation(attention)
@@ -97,15 +100,20 @@ class MMMemGPTForConditionalGeneration(Senses, PreTrainedModel, GenerationMixin)
         return self.decoder.get_output_embeddings()
 
     def read(self, state: MemoryState) -> tuple[Tensor, Tensor]:
-        """What the decoder reads of a memory: the readout, then the fused tokens (b, 1+m, d), and the mask (b, 1+m)."""
+        """What the decoder reads of a memory: the readout, then its real tokens (b, 1+n, d), and the mask (b, 1+n)."""
         return self.readable(self.fuser(state))
 
     @staticmethod
     def readable(fused: Fused) -> tuple[Tensor, Tensor]:
-        """A fused memory as one sequence (b, 1+m, d) with its mask (b, 1+m); the readout is real if any token is."""
-        tokens = torch.cat([fused.readout.unsqueeze(1), fused.tokens], dim=1)
-        mask = torch.cat([fused.mask.any(1, keepdim=True), fused.mask], dim=1)
-        return tokens, mask
+        """A fused memory as one sequence (b, 1+n, d) with its mask (b, 1+n); the readout is real if any token is.
+
+        Of m tokens it holds the n that the fullest row needs: padding is read by nobody, and costs as much.
+        """
+        tokens, real = fused.tokens, fused.mask
+        if (places := packing(real)) is not None:
+            tokens, real = taken(tokens, places), taken(real, places)
+        tokens = torch.cat([fused.readout.unsqueeze(1), tokens], dim=1)
+        return tokens, torch.cat([fused.mask.any(1, keepdim=True), real], dim=1)
 
     def project_memory(self, memory: Tensor, memory_mask: Tensor | None = None) -> Tensor:
         """Memory tokens (b, m, d) as keys and values for every reading layer, one tensor, batch first."""

@@ -10,8 +10,9 @@ from typing import Any
 
 import yaml
 
-from mm_memgpt.config import AudioConfig, build, require
+from mm_memgpt.config import AudioConfig, FusionConfig, build, require
 from mm_memgpt.presets import PRESETS
+from mm_memgpt.training.mixture import Mixture
 from mm_memgpt.types import InputError
 
 
@@ -158,8 +159,8 @@ class Recipe:
 
     objective: str
     """distillation (a trunk from a teacher), hearing (an audio trunk, likewise), language (the decoder, from text
-    alone), captioning (the whole model), contrastive (its keys) or self_critical (the whole model, rewarded for what it
-    writes)."""
+    alone), captioning (the whole model), contrastive (its keys), self_critical (the whole model, rewarded for what it
+    writes) or remembering (the whole model but its trunks, on memories of many items)."""
     output: str
     """Folder for checkpoints, logs and the result."""
     data: DataSettings
@@ -175,7 +176,7 @@ class Recipe:
     labels: list[str] = field(default_factory=list)
     """Hearing: names of the classes, and digits as words, that the sounds are told apart by; none to learn no label."""
     audio: AudioConfig | None = None
-    """Hearing and captioning: how sounds become items, in place of the preset's; {} is the default."""
+    """How sounds become items, in place of the preset's or the start's own; {} is the default."""
     tower: str | None = None
     """Distillation and captioning: image tower by name, in place of the preset's ("timm/resnet18")."""
     size: int | None = None
@@ -189,7 +190,9 @@ class Recipe:
     trunk: str | None = None
     """Captioning: weights the trunk starts from."""
     audio_trunk: str | None = None
-    """Captioning: weights the audio trunk starts from."""
+    """Weights the audio trunk starts from, as a hearing run keeps them."""
+    fusion: FusionConfig | None = None
+    """How what was read from the memory is fused, in place of the preset's or the start's own."""
     start: str | None = None
     """Captioning: whole model to start from, by folder or name."""
     captions: int = 5
@@ -200,6 +203,8 @@ class Recipe:
     """Language and captioning: label smoothing."""
     rerank: float = 0.0
     """Contrastive: weight that the keys are given afterwards when the best of the beams is chosen."""
+    remember: Mixture = field(default_factory=Mixture)
+    """Remembering: which examples come, and how memories are disturbed."""
     checkpoints: int = 4
     """How often the run is evaluated and saved."""
     workers: int = 1
@@ -209,12 +214,12 @@ class Recipe:
         require(self.preset in PRESETS, f"preset {self.preset!r} is unknown; known: {', '.join(PRESETS)}")
         whole = ("tokenizer", "start", "decoder")
         needed = {"distillation": ("teacher",), "hearing": ("teacher",)}
-        needed |= dict.fromkeys(("language", "captioning", "contrastive", "self_critical"), whole)
+        needed |= dict.fromkeys(("language", "captioning", "contrastive", "self_critical", "remembering"), whole)
         require(self.objective in needed, f"objective {self.objective!r} is unknown; known: {', '.join(needed)}")
         keys = needed[self.objective]
         given = any(getattr(self, key) is not None for key in keys)
         require(given, f"objective {self.objective} needs the key {' or '.join(map(repr, keys))}")
-        for key in ("tokenizer", "trunk", "tower", "size", "decoder", "audio", "audio_trunk"):
+        for key in ("tokenizer", "trunk", "tower", "size", "decoder"):
             alone = self.start is None or getattr(self, key) is None
             require(alone, f"start {self.start!r} brings its own {key}; leave out {key!r}")
         require(self.size is None or self.size >= 1, f"size {self.size} must be at least 1 pixel; try size=160")

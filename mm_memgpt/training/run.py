@@ -23,7 +23,7 @@ from mm_memgpt.training.recipe import Recipe, read_recipe
 from mm_memgpt.training.skipped import Skipped
 from mm_memgpt.training.sources import place, reader_of
 from mm_memgpt.training.stream import FixedSamples, SampleStream, StreamedSamples, Transform
-from mm_memgpt.training.tasks import build_task
+from mm_memgpt.training.tasks import Task, build_task
 from mm_memgpt.training.trainer import RecipeTrainer
 from mm_memgpt.types import InputError, Sample
 
@@ -48,10 +48,7 @@ def train(recipe_path: str | Path, overrides: list[str] | None = None, resume: b
     skipped = Skipped(output / "skipped.jsonl")
     if not resume:
         skipped.path.unlink(missing_ok=True)  # of a run that ended before its first checkpoint
-    stream = training_samples(recipe, task.transform(recipe.augment), skipped, task.readers)
-    val = FixedSamples(
-        reader_of(recipe.data.root, recipe.data.val), recipe.data.val_samples, task.transform(None), skipped
-    )
+    stream, val = samples_of(recipe, task, skipped) if task.examples is None else task.examples(skipped)
     trainer = RecipeTrainer(
         task.model,
         training_arguments(recipe, len(stream), task.given),
@@ -81,6 +78,13 @@ def train(recipe_path: str | Path, overrides: list[str] | None = None, resume: b
     if report["skipped"]:
         print(f"skipped {counted(report['skipped'])}; see {output / 'report.json'}", file=sys.stderr)
     return figures
+
+
+def samples_of(recipe: Recipe, task: Task, skipped: Skipped) -> tuple[SampleStream | StreamedSamples, FixedSamples]:
+    """The samples of training and validation, as the task takes them."""
+    stream = training_samples(recipe, task.transform(recipe.augment), skipped, task.readers)
+    reader = reader_of(recipe.data.root, recipe.data.val)
+    return stream, FixedSamples(reader, recipe.data.val_samples, task.transform(None), skipped)
 
 
 def training_samples(

@@ -7,21 +7,21 @@ import copy
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from safetensors.torch import save_file
 from torch import nn
 from torch.utils.data import default_collate
 
-from mm_memgpt.config import ImageConfig
 from mm_memgpt.encoders.audio import create_trunk as create_audio_trunk
 from mm_memgpt.encoders.image import create_trunk, pixel_statistics, resolve
 from mm_memgpt.knowledge.sound_teacher import RATE, SoundTeacher
 from mm_memgpt.knowledge.teacher import ImageTeacher
-from mm_memgpt.models.assembly import LONGEST_CAPTION, put_together
+from mm_memgpt.memory.bank import MemoryBank
+from mm_memgpt.models.assembly import LONGEST_CAPTION
 from mm_memgpt.models.loading import find, read_model
 from mm_memgpt.models.mm_memgpt import MMMemGPTForConditionalGeneration
 from mm_memgpt.models.processor import MMMemGPTProcessor
@@ -29,8 +29,10 @@ from mm_memgpt.objectives.captioning import Captioning
 from mm_memgpt.objectives.contrastive import Contrastive
 from mm_memgpt.objectives.distillation import Distillation, TrunkDistillation
 from mm_memgpt.objectives.hearing import Hearing, TrunkHearing
+from mm_memgpt.objectives.remembering import Remembering
 from mm_memgpt.objectives.self_critical import CiderReward, SelfCritical
 from mm_memgpt.presets import PRESETS
+from mm_memgpt.training.bunches import Bunches
 from mm_memgpt.training.examples import (
     CaptionExample,
     DistillationExample,
@@ -40,11 +42,14 @@ from mm_memgpt.training.examples import (
     stack_photos,
 )
 from mm_memgpt.training.hearing import HearingExample, audio_config, open_sounds
+from mm_memgpt.training.library import Library
+from mm_memgpt.training.memories import Texts, examples_of
+from mm_memgpt.training.mixture import Examples
 from mm_memgpt.training.recipe import Augment, Recipe
 from mm_memgpt.training.sources import reader_of
-from mm_memgpt.training.stream import Transform
+from mm_memgpt.training.starting import caption_model, image_config
+from mm_memgpt.training.stream import Skip, Transform
 from mm_memgpt.training.trainer import Objective
-from mm_memgpt.training.weights import load_trunk
 from mm_memgpt.types import InputError, Sample
 
 
@@ -53,15 +58,17 @@ class Task(NamedTuple):
 
     model: nn.Module
     objective: Objective
-    transform: Callable[[Augment | None], Transform]
-    """Sample to model inputs: with an augmentation for training, None for validation."""
-    collate: Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]]
+    transform: Callable[[Augment | None], Transform] | None
+    """Sample to model inputs: with an augmentation for training, None for validation. Of no use beside `examples`."""
+    collate: Callable[[list[dict[str, Any]]], dict[str, Any]]
     keep: Callable[[Path], None]
     """Writes the result of the run into its folder."""
     given: str = "pixel_values"
     """A key that every batch has."""
     readers: Sequence[Sequence[Sample]] | None = None
     """The readers of the training sources, where the task has opened them itself."""
+    examples: Callable[[Skip], tuple[Examples, Examples]] | None = None
+    """The examples of training and validation, of a task that makes them itself; it is told of broken samples."""
 
 
 def build_task(recipe: Recipe) -> Task:
@@ -73,6 +80,7 @@ def build_task(recipe: Recipe) -> Task:
         "captioning": captioning_task,
         "contrastive": contrastive_task,
         "self_critical": self_critical_task,
+        "remembering": remembering_task,
     }
     return tasks[recipe.objective](recipe)
 
@@ -207,6 +215,31 @@ def self_critical_task(recipe: Recipe) -> Task:
     return Task(model, objective, example, stack_photos, keeper(model, processor))
 
 
+def remembering_task(recipe: Recipe) -> Task:
+    """The whole model but its trunks, on memories of many items; keeps it as a model folder in fp16.
+
+    Raises:
+        InputError: the model cannot hear or read, ears without weights, an encoder-decoder, or data that fall short.
+    """
+    model, processor = caption_model(recipe)
+    if model.writes_from_a_source or model.text_encoder is None:
+        raise InputError(f"{recipe.start or recipe.preset}: memories of many items need a causal model with text in it")
+    if recipe.audio is not None and recipe.audio_trunk is None:
+        raise InputError("audio: its trunk is not trained here; give the weights of one that can hear: audio_trunk")
+    before = None if recipe.start is None else read_model(find(recipe.start))[0].requires_grad_(False)
+    mixture = recipe.remember
+    library = Library(model, recipe.data.root, Path(mixture.maps))
+    model.image_encoder.freeze()
+    model.audio_encoder.freeze()
+    texts = Texts(processor.tokenizer, model.begin(1).item(), recipe.longest)
+    bank = MemoryBank(**asdict(replace(model.bank.geometry, slots=mixture.slots, ring=mixture.ring)))
+    half = recipe.optimiser.precision == "bf16"
+    objective = Remembering(bank, recipe.smoothing, mixture.keys, half, before, mixture.hold)
+    collate = Bunches(processor.tokenizer.pad_token_id)
+    examples = partial(examples_of, recipe, library, texts)
+    return Task(model, objective, None, collate, keeper(model, processor), given="examples", examples=examples)
+
+
 def training_sentences(recipe: Recipe) -> Iterator[tuple[str, ...]]:
     """The sentences of each training photo; a sample that cannot be read has none.
 
@@ -244,48 +277,3 @@ def keeper(model: MMMemGPTForConditionalGeneration, processor: MMMemGPTProcessor
         processor.save_pretrained(output)
 
     return keep
-
-
-def caption_model(recipe: Recipe) -> tuple[MMMemGPTForConditionalGeneration, MMMemGPTProcessor]:
-    """The model of the recipe's `start`, or a fresh one of its preset with the recipe's parts.
-
-    Raises:
-        InputError: the model, the tokenizer or the trunk is missing or does not fit.
-    """
-    if recipe.start is not None:
-        return read_model(find(recipe.start))
-    folder = None if recipe.tokenizer is None else Path(recipe.tokenizer)
-    if folder is not None and not (folder / "tokenizer.json").is_file():
-        raise InputError(f"{folder}: no tokenizer.json in it; write one with mm-memgpt tokenizer --output {folder}")
-    try:
-        model, processor = put_together(
-            recipe.preset,
-            trunk=image_config(recipe),
-            decoder=recipe.decoder,
-            tokenizer=folder,
-            audio=recipe.audio,
-            pretrained=recipe.pretrained,
-        )
-    except InputError:
-        raise
-    except ValueError as error:  # parts that do not fit together
-        raise InputError(f"preset {recipe.preset}: {error}; change tower, size or decoder") from None
-    if recipe.trunk is not None:
-        load_trunk(model.image_encoder.trunk, Path(recipe.trunk))
-    if recipe.audio_trunk is not None:
-        if model.audio_encoder is None:
-            raise InputError(
-                f"{recipe.audio_trunk}: the model hears nothing; add the key 'audio', {{}} for its defaults"
-            )
-        load_trunk(model.audio_encoder.trunk, Path(recipe.audio_trunk), "audio_trunk", "hearing run")
-    return model, processor
-
-
-def image_config(recipe: Recipe) -> ImageConfig | None:
-    """The tower and size that a recipe names in place of its preset's; None where it names neither."""
-    if recipe.tower is None and recipe.size is None:
-        return None
-    shape = PRESETS[recipe.preset]().image
-    if recipe.tower is not None:
-        shape = replace(shape, trunk=recipe.tower, trunk_args={}, size=None, key="learned")
-    return shape if recipe.size is None else replace(shape, size=recipe.size)

@@ -2,10 +2,13 @@
 
 from collections import Counter
 from hashlib import blake2b
+from itertools import pairwise
 from random import Random
 
+import pytest
+
 from mm_memgpt.datasets.notes import Note
-from mm_memgpt.datasets.scenes import GAP, SIZES, Item, Scene, make_scene
+from mm_memgpt.datasets.scenes import GAP, SIZES, Item, Scene, make_scene, stretched, without
 
 MANY = 300
 
@@ -77,3 +80,25 @@ def test_a_scene_is_the_same_in_every_process(pools):
         for item in scene.items
     )
     assert blake2b(told.encode(), digest_size=8).hexdigest() == "4f11a881c118cebc"
+
+
+def test_without_an_item_the_others_stay_as_they_were(pools):
+    scene = make_scene(Random("one"), pools)
+    kept = without(scene, [0])
+    assert kept.items == scene.items[1:]
+    with pytest.raises(ValueError, match=rf"nothing is left of {len(scene.items)} items; leave one"):
+        without(scene, range(len(scene.items)))
+
+
+def test_a_stretched_scene_has_longer_gaps_the_same_moments_and_the_same_lengths(pools):
+    for number in range(40):
+        scene = make_scene(Random(f"scene {number}"), pools)
+        longer = stretched(scene, 3.0)
+        for before, after in zip(scene.items, longer.items, strict=True):
+            assert after.end - after.start == pytest.approx(before.end - before.start)
+            assert after._replace(start=0, end=0) == before._replace(start=0, end=0)
+        for one, other in pairwise(range(len(scene.items))):
+            assert longer.beside(one) == scene.beside(one)
+            gaps = [each.items[other].start - each.items[one].end for each in (scene, longer)]
+            if scene.items[one].start != scene.items[other].start:
+                assert gaps[1] == pytest.approx(3 * gaps[0])

@@ -204,3 +204,13 @@ def test_shapes_that_do_not_fit_are_refused(encoder, waveforms, mask, message):
 def test_a_config_that_cannot_serve_is_refused(given, message):
     with pytest.raises(ValueError, match=message):
         AudioEncoder(AudioConfig(trunk="timm/test_efficientnet", **given), width=8, key_width=5)
+
+
+def test_from_the_trunk_s_map_an_item_is_as_from_its_sound(encoder):
+    maps = encoder.listen(SOUNDS.flatten(0, 1)).map.unflatten(0, (2, 3))
+    for due, found in zip(encoder(SOUNDS), encoder.from_map(maps), strict=True):
+        assert torch.equal(due, found)
+    mask = torch.tensor([[True, True, False], [True, False, False]])
+    assert torch.equal(encoder.from_map(maps, mask=mask).mask.any(-1), mask)
+    with pytest.raises(ValueError, match=r"maps \(3, 4, 2, 4\) must be \(b, n, c, rows, columns\)"):
+        encoder.from_map(torch.zeros(3, 4, 2, 4))

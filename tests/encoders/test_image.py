@@ -152,3 +152,14 @@ def test_a_trunk_that_cannot_serve_is_refused(config, message):
 def test_pixels_without_a_batch_are_refused(encoder):
     with pytest.raises(ValueError, match=r"pixel_values \(3, 64, 64\) must be \(b, 3, h, w\) or \(b, n, 3, h, w\)"):
         encoder(PIXELS[0, 0])
+
+
+@pytest.mark.parametrize("connector", ["resampler", "linear"])
+def test_from_the_trunk_s_map_an_item_is_as_from_its_photo(connector):
+    encoder = ImageEncoder(replace(CONFIG, connector=connector), width=8, key_width=6, tokens=7).eval()
+    maps = feature_map(encoder.trunk, PIXELS.flatten(0, 1)).unflatten(0, (2, 3))
+    source = torch.tensor([[4, 5, 6], [1, 1, 0]])
+    for due, found in zip(encoder(PIXELS, source), encoder.from_map(maps, source=source), strict=True):
+        assert torch.equal(due, found)
+    with pytest.raises(ValueError, match=r"maps \(3, 512, 2, 2\) must be \(b, n, c, h, w\)"):
+        encoder.from_map(torch.zeros(3, 512, 2, 2))

@@ -227,3 +227,12 @@ def test_a_memory_of_another_width_or_other_relations_are_refused():
         MultimodalFuser(12, 2)(memory())
     with pytest.raises(ValueError, match=r"relations \(2, 4, 4\) must be \(batch, slots, slots\) = \(2, 6, 6\)"):
         fuser()(memory(), torch.ones(2, 4, 4))
+
+
+def test_without_cross_attention_a_modality_reads_no_other_and_there_is_nothing_to_align():
+    fuser = MultimodalFuser(8, 2, graph_layers=0, cross_attention=False)
+    assert not any("cross_attention" in name for name, _ in fuser.named_parameters())
+    tokens = {"image": torch.randn(2, 3, 8), "text": torch.randn(2, 4, 8)}
+    assert torch.equal(fuser(tokens).tokens, torch.cat(list(tokens.values()), dim=1))
+    with pytest.raises(ValueError, match=r"no cross-attention to align by; set fusion\.cross_attention"):
+        fuser(tokens, alignment=True)

@@ -8,9 +8,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import soundfile
+import torch
 import yaml
 from PIL import Image
+from safetensors.torch import save_file
+from transformers import PreTrainedTokenizerFast
 
+from mm_memgpt.config import AudioConfig, FusionConfig
+from mm_memgpt.datasets.pools import Heard, Photo, Pools, Row
+from mm_memgpt.datasets.templates import SOUNDS
+from mm_memgpt.datasets.things import facts
+from mm_memgpt.encoders.audio import create_trunk
+from mm_memgpt.models.mm_memgpt import MMMemGPTForConditionalGeneration
+from mm_memgpt.models.processor import MMMemGPTProcessor
+from mm_memgpt.presets import tiny
 from mm_memgpt.training.run import train
 from mm_memgpt.training.tokenizer import train_on
 from mm_memgpt.training.trainer import RecipeTrainer
@@ -103,3 +115,129 @@ def write_recipe(material) -> Callable[..., Path]:
         return path
 
     return write
+
+
+THINGS = ("dog", "cat", "boat", "horse", "guitar", "umbrella", "car", "bench", "man", "woman", "snow", "train")
+
+
+def tone(pitch: int, seconds: float) -> bytes:
+    """A tone as a WAV file."""
+    content = io.BytesIO()
+    samples = 0.5 * np.sin(np.arange(round(8000 * seconds)) * (0.05 + 0.11 * pitch))
+    soundfile.write(content, samples, 8000, format="WAV")
+    return content.getvalue()
+
+
+def shade(number: int) -> bytes:
+    """A photo of one colour, and a bar by which its mirror image differs."""
+    pixels = np.full((12, 12, 3), (20 * number, 255 - 20 * number, 90 * (number % 3)), np.uint8)
+    pixels[:, :3] = 255
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "PNG")
+    return content.getvalue()
+
+
+def table(file: Path, **columns: list) -> None:
+    """Writes a Parquet file; columns of bytes become those of encoded photos or sounds."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    encoded = {
+        name: [{"bytes": each, "path": None} if isinstance(each, bytes) else each for each in values]
+        for name, values in columns.items()
+    }
+    pq.write_table(pa.table(encoded), file)
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory) -> Path:
+    """A folder laid out as the project's data: photos of one thing each, tones, digits, sentences; and a tokenizer.
+
+    Photo i of a part is of thing i, sound i of class i modulo 10 and fold 1 + i // 10, digit i is said by recording i.
+    """
+    folder = tmp_path_factory.mktemp("world")
+    captions = [[f"A {thing} ."] * 5 for thing in THINGS]
+    for part in ("train", "val"):
+        table(folder / f"flickr8k/{part}.parquet", image=[shade(number) for number in range(12)], captions=captions)
+        plain = [[f"{name} is here ."] for name in ("Nobody", "Somebody", "Everybody", "Anybody")]
+        table(folder / f"text/flickr30k_captions/{part}.parquet", captions=plain)
+    folds = [1 + number // 10 for number in range(30)]
+    table(
+        folder / "esc10/folds1to4.parquet",
+        audio=[tone(number % 10, 1.2) for number in range(30)],
+        class_name=[list(SOUNDS)[number % 10] for number in range(30)],
+        fold=folds,
+        duration=[1.2] * 30,
+    )
+    table(
+        folder / "fsdd/train.parquet",
+        audio=[tone(20 + number, 0.4) for number in range(10)],
+        digit=list(range(10)),
+        index=list(range(10)),
+        duration=[0.4] * 10,
+    )
+    said = [f"{text} Who or what was seen, heard, said in the first, second photo? {KNOWN}" for text in SENTENCES]
+    train_on([*said, *THINGS, *SOUNDS], vocab=420).save_pretrained(folder / "tokenizer")
+    return folder
+
+
+KNOWN = "Was a sound ever heard when it was here? How many photos showed a note that says seven? yes no one two"
+
+
+EARS = {"trunk": "test_efficientnet", "times": 3, "heads": 4}
+
+
+@pytest.fixture(scope="session")
+def deaf(world, tmp_path_factory) -> Path:
+    """A saved model of preset tiny, without ears or order; beside it ears.safetensors, the weights of a trunk."""
+    folder = tmp_path_factory.mktemp("deaf")
+    config = tiny(vocab_size=len(PreTrainedTokenizerFast.from_pretrained(world / "tokenizer")))
+    config.audio, config.fusion = None, FusionConfig(heads=4)
+    torch.manual_seed(5)
+    MMMemGPTForConditionalGeneration(config).save_pretrained(folder)
+    MMMemGPTProcessor.build(config, world / "tokenizer").save_pretrained(folder)
+    save_file(create_trunk(AudioConfig(**EARS)).state_dict(), folder / "ears.safetensors")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def remembering(world, deaf, tmp_path_factory) -> Callable[..., Path]:
+    """A function that writes a recipe of a few steps on memories; keywords change its keys, `mixture` those of it."""
+    maps = tmp_path_factory.mktemp("maps")
+
+    def write(folder: Path, mixture: dict | None = None, **changes) -> Path:
+        recipe = {
+            "objective": "remembering",
+            "start": str(deaf),
+            "audio": EARS,
+            "audio_trunk": str(deaf / "ears.safetensors"),
+            "fusion": {"heads": 4, "order": True},
+            "output": str(folder / "output"),
+            "captions": 2,
+            "longest": 60,
+            "smoothing": 0.0,
+            "checkpoints": 2,
+            "workers": 0,
+            "data": {
+                "root": str(world),
+                "train": [{"path": "flickr8k/train.parquet"}],
+                "val": {"path": "flickr8k/val.parquet"},
+                "val_samples": 6,
+            },
+            "optimiser": {"epochs": 1, "batch": 6, "rate": 0.004, "warmup": 0.1},
+            "remember": {"samples": 24, "slots": 8, "ring": 2, "maps": str(maps)} | (mixture or {}),
+        }
+        path = folder / "remember.yaml"
+        path.write_text(yaml.safe_dump(recipe | changes))
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def scenery_pools() -> Pools:
+    """Photos of one thing each, sounds of every class and digits, in files called photos, sounds and digits."""
+    return Pools(
+        photos=tuple(Photo(Row("photos", n), facts([f"A {THINGS[n % 12]} ."] * 5)) for n in range(24)),
+        sounds=tuple(Heard(Row("sounds", n), list(SOUNDS)[n % 10], 2.0) for n in range(20)),
+        digits=tuple(Heard(Row("digits", n), str(n), 0.5) for n in range(10)),
+        sentences=("Nobody is here .", "Two men sing ."),
+    )

@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+from dataclasses import asdict
 from pathlib import Path
 from random import Random
 
@@ -188,6 +189,18 @@ def test_what_was_kept_is_where_a_model_s_ears_start(write_recipe, tmp_path, mon
         model(audio_trunk=str(tmp_path / "none.safetensors"))
     with pytest.raises(InputError, match=r"the model hears nothing; add the key 'audio', \{\} for its defaults$"):
         model(preset="deaf", audio_trunk=path)
+
+
+def test_a_trained_model_is_given_the_ears_that_were_kept(write_recipe, deaf, tmp_path):
+    trunk = create_trunk(tiny().audio)
+    save_file(trunk.state_dict(), tmp_path / "audio_trunk.safetensors")
+    ears = {"audio": asdict(tiny().audio), "audio_trunk": str(tmp_path / "audio_trunk.safetensors")}
+    file = write_recipe(tmp_path, start=str(deaf), tokenizer=None, **ears)
+    weights = build_task(read_recipe(file)).model.state_dict()
+    for before, prefix in ((load_file(deaf / "model.safetensors"), ""), (trunk.state_dict(), "audio_encoder.trunk.")):
+        assert all(torch.equal(weights[prefix + name], value) for name, value in before.items())
+    with pytest.raises(InputError, match=r"^.*: audio\.heads 5 does not divide width 32.*; change audio or fusion$"):
+        build_task(read_recipe(file, ["audio.heads=5"]))
 
 
 @pytest.mark.data

@@ -1,0 +1,156 @@
+"""Remembering: predict what is to be written about memories of many items, behind a prompt where there is one.
+
+Notable: photos and sounds come as their trunks' maps, so what perceives them runs without a trunk; every example counts
+the same, whatever its kind and however long its text; the memory in training is smaller than the model's own, so that
+what a model must know of merged slots is learned.
+
+b memories   n items of the fullest   r texts   t tokens   v vocabulary
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mm_memgpt.encoders.items import join
+from mm_memgpt.fusion.fuser import Fused
+from mm_memgpt.fusion.packing import selected
+from mm_memgpt.memory.bank import MemoryBank
+from mm_memgpt.objectives.contrastive import HIGHEST_SCALE, contrastive_loss
+from mm_memgpt.types import Features
+
+PAIRED = ("captions", "sounds")
+"""Kinds whose memory is one thing and whose text is a sentence about it, so that their keys can be compared."""
+
+
+def perceived(model: nn.Module, bunch: dict[str, Tensor]) -> Features:
+    """The items of b memories (b, n), each kind encoded once for all of them.
+
+    Args:
+        model: with a sense for every kind of item there is.
+        bunch: image, audio, text with text_mask, order, real, time and source, as
+            `mm_memgpt.training.bunches.memory_of` makes them.
+    """
+    parts = []
+    if "image" in bunch:
+        parts.append(model.image_encoder.from_map(bunch["image"].unsqueeze(0)))
+    if "audio" in bunch:
+        parts.append(model.audio_encoder.from_map(bunch["audio"].unsqueeze(0)))
+    if "text" in bunch:
+        parts.append(model.read_text(bunch["text"].unsqueeze(0), bunch["text_mask"].unsqueeze(0)))
+    tokens, mask, key, _, modality, _ = (field[0] for field in join(parts))
+    order, real = bunch["order"], bunch["real"].unsqueeze(-1)
+    tokens, mask, key, modality = (selected(field, order) for field in (tokens, mask, key, modality))
+    return Features(tokens, mask & real, key, bunch["time"], modality, bunch["source"])
+
+
+def remembered(model: nn.Module, bunch: dict[str, Tensor], bank: MemoryBank) -> Fused:
+    """The items of b memories, written into a bank in their order, and fused."""
+    return model.fuser(
+        bank.write(bank.empty(len(bunch["order"]), device=bunch["order"].device), perceived(model, bunch))
+    )
+
+
+def answer_logits(model: nn.Module, fused: Fused, bunch: dict[str, Tensor]) -> Tensor:
+    """Logits (r, k, v) of the next token at the last k places of the texts, each about the memory that owns it.
+
+    The first of these places is the one before any token that is to be learned: behind long prompts, padded on the
+    left, they are few, and logits cost as much as all layers of a small decoder.
+    """
+    memory, mask = model.readable(fused)
+    memory, mask = (selected(each, bunch["owner"]) for each in (model.project_memory(memory, mask), mask))
+    real, length = bunch["attention_mask"], bunch["input_ids"].shape[1]
+    before = int(bunch["learned"].any(0).int().argmax()) - 1
+    last = length - before if before > 0 else 0
+    place = None if bool(real[:, 0].all()) else (real.cumsum(1) - 1).clamp_min(0)
+    text = {"input_ids": bunch["input_ids"], "attention_mask": real, "position_ids": place}
+    return model(**text, memory=memory, memory_mask=mask, logits_to_keep=last).logits
+
+
+class Remembering:
+    """The loss of a model on a batch of memories; beside it that of each kind, and the share of right answers.
+
+    Args:
+        bank: the memory in training; in evaluation it is the model's own.
+        smoothing: of the labels in training.
+        keys: weight of the contrastive loss between the keys of lone photos or sounds and of their first sentences.
+        half: whether to compute in bfloat16 where that is safe.
+        before: the model as it was; in training, captions are held to what it would write.
+        hold: share of the captions' loss that does so (arXiv:1606.09282 eq. 2, at temperature 1).
+    """
+
+    def __init__(
+        self,
+        bank: MemoryBank,
+        smoothing: float,
+        keys: float = 0.0,
+        half: bool = False,
+        before: nn.Module | None = None,
+        hold: float = 0.0,
+    ) -> None:
+        self.bank, self.smoothing, self.keys, self.half = bank, smoothing, keys, half
+        self.before, self.hold = (before, hold) if hold > 0 else (None, 0.0)
+
+    def __call__(self, model: nn.Module, batch: dict) -> dict[str, Tensor]:
+        examples = batch["examples"]
+        with torch.autocast(examples.device.type, torch.bfloat16, enabled=self.half):
+            bank, smoothing = (self.bank, self.smoothing) if model.training else (model.bank, 0.0)
+            losses, parts, pairs = [], {}, []
+            for kind, bunch in batch["bunches"].items():
+                fused = remembered(model, bunch, bank)
+                logits = answer_logits(model, fused, bunch)
+                text, learned = (bunch[name][:, -logits.shape[1] :] for name in ("input_ids", "learned"))
+                chosen = of_learned(logits, learned)
+                due = text[:, 1:][learned[:, 1:]]
+                loss = functional.cross_entropy(chosen, due, label_smoothing=smoothing)
+                if kind == "captions" and self.before is not None and model.training:
+                    parts["held"] = divergence(chosen, of_learned(self._before(bunch), learned))
+                    loss = (1 - self.hold) * loss + self.hold * parts["held"]
+                losses.append(loss * len(bunch["order"]) / len(examples))
+                parts[kind] = loss.detach()
+                if kind == "questions":
+                    parts["right"] = right(logits, text, learned).float().mean()
+                if self.keys > 0 and model.training and kind in PAIRED:
+                    pairs.append((fused.key, sentence_keys(model, bunch)))
+            loss = torch.stack(losses).sum()
+            if sum(len(seen) for seen, _ in pairs) > 1:  # one alone has nothing to be told from
+                parts["keys"] = key_loss(model, pairs)
+                loss = loss + self.keys * parts["keys"]
+        return {"loss": loss} | parts
+
+    @torch.no_grad()
+    def _before(self, bunch: dict[str, Tensor]) -> Tensor:
+        """The logits of the model as it was."""
+        model = self.before.to(bunch["owner"].device)
+        return answer_logits(model, remembered(model, bunch, model.bank), bunch)
+
+
+def of_learned(logits: Tensor, learned: Tensor) -> Tensor:
+    """The logits (x, v) by which the x tokens to be learned are predicted, of (r, t, v), row by row; float32."""
+    places = learned[:, 1:].flatten().nonzero()[:, 0]
+    return selected(logits[:, :-1].flatten(0, 1), places).float()
+
+
+def divergence(logits: Tensor, due: Tensor) -> Tensor:
+    """Mean over x tokens of KL(due || logits), both (x, v)."""
+    ours, theirs = logits.log_softmax(-1), due.log_softmax(-1)
+    return functional.kl_div(ours, theirs, reduction="batchmean", log_target=True)
+
+
+def right(logits: Tensor, input_ids: Tensor, learned: Tensor) -> Tensor:
+    """(r) bool: whether each learned token of a text (r, t) is the likeliest after what people would have written."""
+    agrees = logits[:, :-1].argmax(-1) == input_ids[:, 1:]
+    return (agrees | ~learned[:, 1:]).all(-1)
+
+
+def sentence_keys(model: nn.Module, bunch: dict[str, Tensor]) -> Tensor:
+    """The key (b, key width) of the first text about each memory."""
+    owner = bunch["owner"]
+    first = torch.cat([torch.ones_like(owner[:1], dtype=torch.bool), owner[1:] != owner[:-1]])
+    return model.read_text(bunch["input_ids"][first], bunch["attention_mask"][first]).key.squeeze(1)
+
+
+def key_loss(model: nn.Module, pairs: list[tuple[Tensor, Tensor]]) -> Tensor:
+    """`contrastive_loss` over the memories and sentences of all kinds, at the temperature of the text encoder."""
+    perceived_keys, written = (torch.cat(keys) for keys in zip(*pairs, strict=True))
+    scale = model.text_encoder.scale.exp().clamp_max(HIGHEST_SCALE)
+    return contrastive_loss(functional.normalize(perceived_keys.float(), dim=-1), written.float(), scale)

@@ -1,0 +1,79 @@
+"""Examples of memories as batches: those of one kind together, so that a lone photo is not filled up to a whole scene.
+
+b memories   n items of the fullest   x y z photos, pieces of sound and sentences of all memories   r texts   t tokens
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import accumulate, count
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from mm_memgpt.training.memories import Item
+from mm_memgpt.training.mixture import KINDS
+from mm_memgpt.types import MODALITIES
+
+
+class Bunches:
+    """Collates examples to {"examples": (b) their kinds, "bunches": {kind: what `bunch` returns}}."""
+
+    def __init__(self, pad: int) -> None:
+        self.pad = pad
+
+    def __call__(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
+        kinds = [example["kind"] for example in examples]
+        return {
+            "examples": torch.tensor([KINDS.index(kind) for kind in kinds]),
+            "bunches": {
+                kind: self.bunch([example for example in examples if example["kind"] == kind])
+                for kind in KINDS
+                if kind in kinds
+            },
+        }
+
+    def bunch(self, examples: list[dict[str, Any]]) -> dict[str, Tensor]:
+        """The memories' items as `memory_of` puts them, and the texts about them.
+
+        Returns:
+            of `memory_of`, and input_ids, attention_mask and `learned` (r, t), True where a token is to be learned, and
+            `owner` (r), the memory that each text is about. Behind prompts, padding is on the left.
+        """
+        texts = [text for example in examples for text in example["text"]]
+        prompted = any(text.given > 1 for text in texts)
+        fill = partial(pad_sequence, batch_first=True, padding_side="left" if prompted else "right")
+        owner = [row for row, example in enumerate(examples) for _ in example["text"]]
+        return memory_of([example["items"] for example in examples], self.pad) | {
+            "input_ids": fill([text.tokens for text in texts], padding_value=self.pad),
+            "attention_mask": fill([torch.ones_like(text.tokens) for text in texts]),
+            "learned": fill([torch.arange(len(text.tokens)) >= text.given for text in texts]),
+            "owner": torch.tensor(owner),
+        }
+
+
+def memory_of(rows: Sequence[Sequence[Item]], pad: int) -> dict[str, Tensor]:
+    """Items of b memories, each kind of item once.
+
+    Returns:
+        image (x, c, h, w), audio (y, c, h, w) and text (z, t) with text_mask, those that there are; and of each memory
+        `order` (b, n), which of these items, counted through in this order, comes next, `real` (b, n) True where
+        one does, `time` (b, n, 2) and `source` (b, n).
+    """
+    contents = {kind: [item.content for row in rows for item in row if item.modality == kind] for kind in MODALITIES}
+    begins = dict(zip(MODALITIES, accumulate([0, *map(len, contents.values())]), strict=False))
+    nth = {kind: count(begin) for kind, begin in begins.items()}
+    order = [torch.tensor([next(nth[item.modality]) for item in row], dtype=torch.long) for row in rows]
+    time = [torch.tensor([item.time for item in row], dtype=torch.float64).view(-1, 2) for row in rows]
+    source = [torch.tensor([item.source for item in row], dtype=torch.long) for row in rows]
+    found = {kind: torch.stack(contents[kind]).float() for kind in ("image", "audio") if contents[kind]}
+    if sentences := contents["text"]:
+        found["text"] = pad_sequence(sentences, batch_first=True, padding_value=pad)
+        found["text_mask"] = pad_sequence([torch.ones_like(ids) for ids in sentences], batch_first=True)
+    return found | {
+        "order": pad_sequence(order, batch_first=True),
+        "real": pad_sequence([torch.ones(len(row), dtype=torch.bool) for row in rows], batch_first=True),
+        "time": pad_sequence(time, batch_first=True),
+        "source": pad_sequence(source, batch_first=True),
+    }

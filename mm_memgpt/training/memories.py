@@ -1,0 +1,235 @@
+"""Memories of many items, and what is to be written about them: captions, sounds, answers, whole scenes.
+
+Notable: a source that is left out is left out before anything is asked, so an answer is always right about what the
+memory holds; photos and sounds come as their trunks' maps, so an example costs no trunk.
+
+c h w a map   t tokens
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from mm_memgpt.datasets.chance import between, draw, happens
+from mm_memgpt.datasets.pools import Heard, Photo, Pools, read_pools
+from mm_memgpt.datasets.questions import Question, ask
+from mm_memgpt.datasets.scenes import Scene, make_scene, stretched, without
+from mm_memgpt.datasets.summaries import LONGEST, PROMPT, summarise
+from mm_memgpt.datasets.templates import SOUNDS, digit_word
+from mm_memgpt.training.library import Library
+from mm_memgpt.training.maps import Maps
+from mm_memgpt.training.mixture import Examples, Mixture
+from mm_memgpt.training.recipe import Recipe, Source
+from mm_memgpt.training.stream import Skip
+from mm_memgpt.types import InputError
+from mm_memgpt.words import sentence
+
+DIGITS = 0.5
+"""Share of spoken digits among lone sounds."""
+
+BY_END = 0.5
+"""Share of training's memories whose items come in the order of their ends; the others come source by source."""
+
+
+class Item(NamedTuple):
+    """One item of a memory."""
+
+    modality: str
+    content: Tensor
+    """(c, h, w) fp16, a trunk's map; or (t) int64, a sentence's tokens."""
+    time: tuple[float, float]
+    source: int
+
+
+class Text(NamedTuple):
+    """What is written about a memory."""
+
+    tokens: Tensor
+    """(t) int64, from the one that every text begins with to the end."""
+    given: int
+    """How many of the first are given: the beginning and a prompt. The others are to be learned."""
+
+
+class Texts:
+    """Sentences as token numbers.
+
+    Args:
+        tokenizer: cuts them.
+        begin: the token that every text begins with.
+        longest: tokens of a text; a cut takes the end with it, so nothing is taught to end in the middle.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, begin: int, longest: int) -> None:
+        self.tokenizer, self.begin, self.longest = tokenizer, begin, longest
+
+    def __call__(self, target: str, prompt: str = "") -> Text:
+        """A text to learn, behind a prompt where there is one. Raises InputError where that leaves no room for it."""
+        given = self.prompt(prompt)
+        if len(given) >= self.longest:
+            raise InputError(f"longest {self.longest} leaves no room behind {prompt!r}; set it above {len(given)}")
+        written = [*self._tokens(f" {target}" if prompt else target), self.tokenizer.eos_token_id]
+        return Text(torch.cat([given, torch.tensor(written)])[: self.longest], len(given))
+
+    def prompt(self, text: str) -> Tensor:
+        """The beginning of a text, and a prompt that it continues (t)."""
+        return torch.tensor([self.begin, *self._tokens(text)])
+
+    def note(self, text: str) -> Tensor:
+        """A sentence as `Perception.read` gives it to the text encoder."""
+        return torch.tensor([self.begin, *self._tokens(sentence(text)), self.tokenizer.eos_token_id])
+
+    def _tokens(self, text: str) -> list[int]:
+        return self.tokenizer(text, add_special_tokens=False)["input_ids"] if text else []
+
+
+class Memories:
+    """Makes examples: a dict of "kind", "items" (a list of Item) and "text" (a list of Text).
+
+    Args:
+        pools: what scenes are made of.
+        maps: of each file that the pools name.
+        captioned: of the photos whose captions are learned.
+        texts: makes tokens.
+        mixture: how memories are disturbed.
+        captions: sentences a photo gives at a time.
+        training: whether they are disturbed at all; without it, everything is as it was drawn.
+    """
+
+    def __init__(
+        self,
+        pools: Pools,
+        maps: Mapping[str, Maps],
+        captioned: Sequence[Maps],
+        texts: Texts,
+        mixture: Mixture,
+        captions: int,
+        training: bool,
+    ) -> None:
+        self.pools, self.maps, self.captioned, self.texts = pools, maps, captioned, texts
+        self.mixture, self.count, self.training = mixture, captions, training
+
+    @property
+    def makers(self) -> dict[str, Callable[[Random], dict[str, Any] | None]]:
+        """What makes an example, by its kind."""
+        return {
+            "captions": self.caption,
+            "sounds": self.sound,
+            "questions": self.question,
+            "summaries": self.summary,
+        }
+
+    def caption(self, generator: Random) -> dict[str, Any] | None:
+        """A lone photo with its sentences, and no prompt; None for a photo without any."""
+        sizes = [len(each) for each in self.captioned]
+        maps = draw(generator, self.captioned, sizes)
+        number = draw(generator, range(len(maps)))
+        items = self._photo(maps, number, (0.0, 0.0), 0, generator)
+        written = maps.captions[number]
+        if not written:
+            return None
+        order = generator.sample(range(len(written)), k=len(written))
+        chosen = [written[order[place % len(order)]] for place in range(self.count)]
+        return {"kind": "captions", "items": items, "text": [self.texts(sentence(each)) for each in chosen]}
+
+    def sound(self, generator: Random) -> dict[str, Any]:
+        """A lone sound or spoken digit with a sentence about it, and no prompt."""
+        digit = happens(generator, DIGITS)
+        heard = draw(generator, self.pools.digits if digit else self.pools.sounds)
+        said = digit_word(int(heard.label)) if digit else draw(generator, SOUNDS[heard.label].sentences)
+        items = self._sound(heard, 0.0, 0, generator)
+        return {"kind": "sounds", "items": items, "text": [self.texts(sentence(said))]}
+
+    def question(self, generator: Random) -> dict[str, Any] | None:
+        """A scene with questions about it, each once; None where it settles none."""
+        scene = self.scene(generator)
+        asked: dict[str, Question] = {}
+        for _ in range(self.mixture.asked):
+            if (question := ask(scene, generator)) is not None:
+                asked[question.text] = question
+        text = [self.texts(each.answer, each.text) for each in asked.values()]
+        return {"kind": "questions", "items": self.items(scene, generator), "text": text} if asked else None
+
+    def summary(self, generator: Random) -> dict[str, Any]:
+        """A scene of a few items with a sentence about all of it."""
+        scene = self.scene(generator)
+        if len(scene.items) > LONGEST:
+            scene = without(scene, generator.sample(range(len(scene.items)), k=len(scene.items) - LONGEST))
+        told = summarise(scene, lambda photo: self._written(photo, generator), generator)
+        return {"kind": "summaries", "items": self.items(scene, generator), "text": [self.texts(told, PROMPT)]}
+
+    def scene(self, generator: Random) -> Scene:
+        """A scene; in training some sources are left out, and the times between moments are others."""
+        scene = make_scene(generator, self.pools)
+        if not self.training:
+            return scene
+        dropped = [place for place in range(len(scene.items)) if happens(generator, self.mixture.dropout)]
+        scene = without(scene, dropped[: len(scene.items) - 1])
+        return stretched(scene, self.mixture.stretch ** between(generator, -1, 1))
+
+    def items(self, scene: Scene, generator: Random) -> list[Item]:
+        """The items of a scene, each source with a number of its own, in the order in which they are written."""
+        items: list[Item] = []
+        for source, item in enumerate(scene.items):
+            if item.photo is not None:
+                place = item.photo.row
+                items += self._photo(self.maps[place.file], place.number, (item.start, item.end), source, generator)
+            elif item.note is not None:
+                items.append(Item("text", self.texts.note(item.note.text), (item.start, item.end), source))
+            else:
+                items += self._sound(item.sound or item.digit, item.start, source, generator)
+        if self.training and happens(generator, BY_END):
+            items.sort(key=lambda item: item.time[1])
+        return items
+
+    def _view(self, maps: Maps, generator: Random) -> str:
+        return draw(generator, maps.views) if self.training else maps.views[0]
+
+    def _photo(self, maps: Maps, number: int, time: tuple[float, float], source: int, generator: Random) -> list[Item]:
+        contents, _ = maps.row(number, self._view(maps, generator))
+        return [Item("image", contents[0], time, source)]
+
+    def _sound(self, heard: Heard, start: float, source: int, generator: Random) -> list[Item]:
+        maps = self.maps[heard.row.file]
+        contents, times = maps.row(heard.row.number, self._view(maps, generator))
+        return [
+            Item("audio", content, (start + begin, start + end), source)
+            for content, (begin, end) in zip(contents, times, strict=True)
+        ]
+
+    def _written(self, photo: Photo, generator: Random) -> str:
+        return draw(generator, self.maps[photo.row.file].captions[photo.row.number])
+
+
+def read_memories(recipe: Recipe, library: Library, texts: Texts, part: str) -> Memories:
+    """The memories of one part ("train" or "val") of the recipe's data; maps are computed where they are not kept.
+
+    Raises:
+        InputError: a file is missing or broken, or there is too little of something for a scene.
+    """
+    training, mixture = part == "train", recipe.remember
+    pools = read_pools(Path(recipe.data.root), part, mixture.folds if training else mixture.val_folds)
+    captioned = [library.photos(source) for source in (recipe.data.train if training else [recipe.data.val])]
+    return Memories(pools, maps_of(pools, library), captioned, texts, mixture, recipe.captions, training)
+
+
+def maps_of(pools: Pools, library: Library) -> dict[str, Maps]:
+    """The maps of every file that the pools name."""
+    seen = {photo.row.file for photo in pools.photos}
+    heard = {sound.row.file for sound in (*pools.sounds, *pools.digits)}
+    maps = {file: library.photos(Source(path=file)) for file in sorted(seen)}
+    return maps | {file: library.sounds(Source(path=file)) for file in sorted(heard)}
+
+
+def examples_of(recipe: Recipe, library: Library, texts: Texts, skip: Skip) -> tuple[Examples, Examples]:
+    """The examples of the whole run, and those of validation. Raises InputError as `read_memories`."""
+    mixture = recipe.remember
+    train, val = (read_memories(recipe, library, texts, part).makers for part in ("train", "val"))
+    return (
+        Examples(train, mixture.shares, round(recipe.optimiser.epochs * mixture.samples), str(recipe.seed), skip),
+        Examples(val, mixture.shares, recipe.data.val_samples, "validation", skip),
+    )

@@ -1,0 +1,140 @@
+"""Texts are learned behind their prompts, examples are of their kinds, and a batch holds each item once."""
+
+from random import Random
+
+import pytest
+import torch
+from transformers import PreTrainedTokenizerFast
+
+from mm_memgpt.datasets.scenes import stretched
+from mm_memgpt.datasets.summaries import LONGEST
+from mm_memgpt.training.bunches import Bunches, memory_of
+from mm_memgpt.training.memories import Item, Memories, Text, Texts
+from mm_memgpt.training.mixture import KINDS, Mixture
+from mm_memgpt.types import InputError
+
+
+@pytest.fixture(scope="module")
+def texts(material) -> Texts:
+    return Texts(PreTrainedTokenizerFast.from_pretrained(material / "tokenizer"), begin=0, longest=12)
+
+
+def test_a_text_is_its_prompt_and_what_is_learned_to_the_end(texts):
+    tokenizer = texts.tokenizer
+    text = texts("a man", "two dogs?")
+    assert tokenizer.decode(text.tokens[1 : text.given]) == "two dogs?"
+    assert tokenizer.decode(text.tokens[text.given : -1]) == " a man"
+    assert (text.tokens[0], text.tokens[-1]) == (0, tokenizer.eos_token_id)
+    plain = texts("a man")
+    assert plain.given == 1
+    assert tokenizer.decode(plain.tokens[1:-1]) == "a man"
+    assert texts("a man " * 9).tokens[-1] != tokenizer.eos_token_id  # a cut takes the end with it
+    with pytest.raises(InputError, match="longest 12 leaves no room behind"):
+        texts("a man", "two dogs? " * 9)
+
+
+def photo(value: float, source: int, second: float = 0.0) -> Item:
+    return Item("image", torch.full((1, 1, 1), value).half(), (second, second + 1), source)
+
+
+def sound(value: float, source: int, second: float = 0.0) -> Item:
+    return Item("audio", torch.full((1, 1, 1), value).half(), (second, second + 1), source)
+
+
+def test_items_are_told_apart_by_kind_and_found_again_in_their_order():
+    note = Item("text", torch.tensor([0, 5, 1]), (7.0, 8.0), 2)
+    bunch = memory_of([[sound(1, 0), photo(2, 1, 3.0), note], [photo(3, 0), photo(4, 1)]], pad=9)
+    contents = [*bunch["image"].flatten().tolist(), *bunch["audio"].flatten().tolist(), "note"]
+    found = [[contents[place] for place in row] for row in bunch["order"].tolist()]
+    assert found[0] == [1, 2, "note"]
+    assert found[1][:2] == [3, 4]
+    assert bunch["real"].tolist() == [[True] * 3, [True, True, False]]
+    assert bunch["time"][0].tolist() == [[0, 1], [3, 4], [7, 8]]
+    assert bunch["source"].tolist() == [[0, 1, 2], [0, 1, 0]]
+
+
+def test_lone_photos_are_not_filled_up_to_scenes_and_prompts_are_padded_on_the_left():
+    lone = {"kind": "captions", "items": [photo(1, 0)], "text": [Text(torch.tensor([0, 5, 1]), 1)] * 2}
+    told = [Text(torch.tensor([0, 7, 7, 5, 1]), 3), Text(torch.tensor([0, 8, 6, 1]), 2)]
+    scene = {"kind": "questions", "items": [photo(2, 0), photo(3, 1)], "text": told}
+    batch = Bunches(pad=2)([lone, scene, lone])
+    assert [KINDS[number] for number in batch["examples"]] == ["captions", "questions", "captions"]
+    captions, questions = (batch["bunches"][kind] for kind in ("captions", "questions"))
+    assert captions["order"].tolist() == [[0], [1]]
+    assert captions["owner"].tolist() == [0, 0, 1, 1]
+    assert captions["learned"].tolist() == [[False, True, True]] * 4
+    assert questions["input_ids"].tolist() == [[0, 7, 7, 5, 1], [2, 0, 8, 6, 1]]
+    assert questions["attention_mask"].tolist() == [[1] * 5, [0, 1, 1, 1, 1]]
+    assert questions["learned"].tolist() == [[False] * 3 + [True] * 2] * 2
+
+
+class Still:
+    """Maps of a file, a number each, that of its row; of a sound of two pieces."""
+
+    views, captions = ["plain", "other"], [("A dog .",)] * 99
+
+    def __init__(self, pieces: int) -> None:
+        self.pieces = pieces
+
+    def __len__(self) -> int:
+        return 50
+
+    def row(self, number: int, view: str):
+        value = number + 0.5 * (view == "other")
+        return torch.full((self.pieces, 1, 1, 1), value).half(), [(float(n), n + 1.0) for n in range(self.pieces)]
+
+
+@pytest.fixture
+def memories(scenery_pools, texts):
+    def make(training: bool, **mixture) -> Memories:
+        maps = {"photos": Still(1), "sounds": Still(2), "digits": Still(1)}
+        whole = Texts(texts.tokenizer, 0, longest=200)
+        return Memories(scenery_pools, maps, [maps["photos"]], whole, Mixture(**mixture), 3, training)
+
+    return make
+
+
+def test_in_training_sources_are_left_out_and_times_are_others(memories):
+    whole, disturbed = memories(False), memories(True, dropout=0.5, stretch=4.0)
+    sizes, factors = [], set()
+    for number in range(60):
+        due, found = whole.scene(Random(f"{number}")), disturbed.scene(Random(f"{number}"))
+        kept = [place for place, item in enumerate(due.items) if item._replace(start=0, end=0) in plain(found)]
+        sizes.append((len(due.items), len(found.items)))
+        assert len(found.items) >= 1
+        assert len(kept) >= len(found.items)
+        factors.add(round(found.items[0].start, 3))
+    assert 0.4 < sum(after for _, after in sizes) / sum(before for before, _ in sizes) < 0.65
+    assert len(factors) > 50
+    assert stretched(due, 1.0) == due
+
+
+def plain(scene):
+    return [item._replace(start=0, end=0) for item in scene.items]
+
+
+def test_each_kind_is_what_it_says(memories):
+    made = {kind: [make(Random(f"{n}")) for n in range(30)] for kind, make in memories(True).makers.items()}
+    assert {example["kind"] for example in filter(None, made["questions"])} == {"questions"}
+    assert {len(example["text"]) for example in made["captions"]} == {3}
+    assert {len(example["items"]) for example in made["captions"]} == {1}
+    assert {len({item.source for item in example["items"]}) for example in made["sounds"]} == {1}
+    assert max(len({item.source for item in example["items"]}) for example in made["summaries"]) <= LONGEST
+    assert max(len(example["text"]) for example in filter(None, made["questions"])) == 3
+    views = {item.content.item() % 1 for example in made["captions"] for item in example["items"]}
+    assert views == {0, 0.5}
+    lone = [memories(False).caption(Random(f"{n}"))["items"][0].content.item() % 1 for n in range(20)]
+    assert set(lone) == {0}
+
+
+def test_items_come_by_source_or_by_their_ends(memories):
+    ways = set()
+    for number in range(40):
+        items = memories(True).question(Random(f"{number}"))
+        if items is not None:
+            ends = [item.time[1] for item in items["items"]]
+            sources = [item.source for item in items["items"]]
+            assert ends == sorted(ends) or sources == sorted(sources)
+            ways.add((ends == sorted(ends), sources == sorted(sources)))
+    assert (True, False) in ways
+    assert (False, True) in ways
