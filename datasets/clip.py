@@ -13,6 +13,7 @@ from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from mm_memgpt.datasets.clip_region import Region, Window, check_region
 from mm_memgpt.datasets.clip_source import CLIP_SUFFIXES, Opened, Reader, is_live, open_source
 from mm_memgpt.datasets.clip_tracks import FileShot, FilmShot, Moment, Pictures, Sound
 from mm_memgpt.datasets.photo import PHOTO_SUFFIXES
@@ -33,6 +34,8 @@ LIVE_HOLD = 10.0
 
 APART, MOST = 5.0, 64
 """Seconds, and moments, that one track is read ahead of the other to bring them into order; then order is given up."""
+
+Track = Pictures | Region | Sound
 
 
 class Clip:
@@ -72,6 +75,7 @@ def open_clip(
     size: int | None = None,
     name: str | None = None,
     fps: float | None = None,
+    region: str | Window | None = None,
 ) -> Clip:
     """Opens a clip; what it holds is read as its moments are asked for.
 
@@ -89,6 +93,9 @@ def open_clip(
         size: pixels of a frame's longer side at most; None leaves frames as large as they are.
         name: what an error calls the clip.
         fps: frames a second of a folder of frames, which has no clock of its own; not used for anything else.
+        region: the part of each frame that is given, as (left, top, right, bottom) in shares of its sides, or "motion",
+            where it moves most, as the mouth of somebody who talks; then frames come up to 3 seconds late. `alike` and
+            `size` are of whole frames.
 
     Raises:
         InputError: no such clip, or one that cannot be used; while it is read, one that is cut short or stalls.
@@ -99,16 +106,24 @@ def open_clip(
             "bytes" if isinstance(source, (bytes, bytearray, memoryview)) else str(getattr(source, "name", "clip"))
         )
     every = _checked(every, piece, rate, alike, size, name)
-    pictures = partial(Pictures, every, alike, size, name=name)
+    check_region(region, name)
+    pictures = partial(_pictures, region, every, alike, size, name)
     if text and not is_live(text) and os.path.isdir(text):
         return Clip(_folder_moments(_frame_files(text, fps, name), fps, pictures(hold=float("inf"))))
     opened = open_source(source, name)
-    tracks: dict[int, Pictures | Sound] = {}
+    tracks: dict[int, Track] = {}
     if opened.video is not None:
         tracks[opened.video.index] = pictures(hold=LIVE_HOLD if opened.live else float("inf"))
     if opened.audio is not None:
         tracks[opened.audio.index] = Sound(piece, rate, name)
     return Clip(_in_order(_read(opened, tracks, name), list(tracks.values())), opened.container.close)
+
+
+def _pictures(
+    region: str | Window | None, every: float, alike: float | None, size: int | None, name: str, hold: float
+) -> Pictures | Region:
+    track = Pictures(every, alike, size, hold, name)
+    return track if region is None else Region(track, region)
 
 
 def _checked(every: float | None, piece: float, rate: int, alike: float | None, size: int | None, name: str) -> float:
@@ -126,7 +141,7 @@ def _checked(every: float | None, piece: float, rate: int, alike: float | None, 
     return every
 
 
-def _in_order(moments: Iterator[Moment | None], tracks: list[Pictures | Sound]) -> Iterator[Moment]:
+def _in_order(moments: Iterator[Moment | None], tracks: list[Track]) -> Iterator[Moment]:
     """Moments of all tracks by their ends, the clock's start taken off; None among them only says that time went on."""
     waiting: list[tuple[float, int, Moment]] = []
     origin, newest, problem = None, -float("inf"), None
@@ -152,7 +167,7 @@ def _in_order(moments: Iterator[Moment | None], tracks: list[Pictures | Sound]) 
         raise problem
 
 
-def _read(opened: Opened, tracks: dict[int, Pictures | Sound], name: str) -> Iterator[Moment | None]:
+def _read(opened: Opened, tracks: dict[int, Track], name: str) -> Iterator[Moment | None]:
     """The moments of each track as they come to an end, and None between; last the error, where there was one."""
     reader = Reader(opened, name)
     try:
@@ -170,7 +185,7 @@ def _read(opened: Opened, tracks: dict[int, Pictures | Sound], name: str) -> Ite
         raise problem
 
 
-def _feed(track: Pictures | Sound, frame: Any, reader: Reader) -> Iterator[Moment]:
+def _feed(track: Track, frame: Any, reader: Reader) -> Iterator[Moment]:
     if isinstance(track, Sound):
         return track.feed(frame)
     start = frame.time if frame.time is not None else track.end
@@ -192,7 +207,7 @@ def _by_number(path: Path) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
-def _folder_moments(files: list[Path], fps: float, pictures: Pictures) -> Iterator[Moment]:
+def _folder_moments(files: list[Path], fps: float, pictures: Pictures | Region) -> Iterator[Moment]:
     problem = None
     try:
         for number, path in enumerate(files):
