@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mm_memgpt.config import ImageConfig
-from mm_memgpt.encoders.base import PixelStatistics
+from mm_memgpt.encoders.base import PixelStatistics, TrunkOutput
 from mm_memgpt.encoders.trunk import (
     adapter,
     create_trunk,
@@ -60,6 +60,7 @@ class ImageEncoder(nn.Module):
         self.trunk = create_trunk(config)
         library, _ = split(config.trunk)
         self.perceive = adapter(library).perceive
+        self.mirrored = config.mirrored
         self.frozen = False
         with torch.no_grad():
             seen = probe(self.trunk, pixel_statistics(config).size, library)
@@ -93,7 +94,7 @@ class ImageEncoder(nn.Module):
         if pixel_values.ndim != 5:
             raise ValueError(f"pixel_values {tuple(pixel_values.shape)} must be (b, 3, h, w) or (b, n, 3, h, w)")
         b, n = pixel_values.shape[:2]
-        full, embedding = self.perceive(self.trunk, rearrange(pixel_values, "b n c h w -> (b n) c h w"))
+        full, embedding = self._look(rearrange(pixel_values, "b n c h w -> (b n) c h w"))
         pooled = functional.adaptive_avg_pool2d(full, self.grid)
         tokens = self.project(rearrange(pooled, "x c h w -> x (h w) c")) + self.position  # (b*n, p, d)
         if self.resampler is not None:
@@ -112,6 +113,17 @@ class ImageEncoder(nn.Module):
             modality=torch.full((b, n), MODALITIES.index("image"), device=tokens.device),
             source=order.clone() if source is None else source,
         )
+
+    def _look(self, pixels: Tensor) -> TrunkOutput:
+        """Pixels (x, 3, h, w) through the trunk; a mirror image's map is turned back, so that cells lie on cells."""
+        if not self.mirrored or self.training:
+            return self.perceive(self.trunk, pixels)
+        both = self.perceive(self.trunk, torch.cat([pixels, pixels.flip(-1)]))
+        plain, turned = both.map.chunk(2)
+        embedding = both.embedding
+        if embedding is not None:
+            embedding = torch.stack(embedding.chunk(2)).mean(0)
+        return TrunkOutput((plain + turned.flip(-1)) / 2, embedding)
 
     def freeze(self) -> "ImageEncoder":
         """Stops training the trunk: no gradients, and its running statistics stay as they are."""
