@@ -62,6 +62,7 @@ class ImageEncoder(nn.Module):
         self.trunk = create_trunk(config)
         library, _ = split(config.trunk)
         self.perceive = adapter(library).perceive
+        self.mirrored = config.mirrored
         self.frozen = False
         with torch.no_grad():
             seen = probe(self.trunk, pixel_statistics(config).size, library)
@@ -94,7 +95,7 @@ class ImageEncoder(nn.Module):
             pixel_values = pixel_values.unsqueeze(1)
         if pixel_values.ndim != 5:
             raise ValueError(f"pixel_values {tuple(pixel_values.shape)} must be (b, 3, h, w) or (b, n, 3, h, w)")
-        seen = self.perceive(self.trunk, rearrange(pixel_values, "b n c h w -> (b n) c h w"))
+        seen = self._look(rearrange(pixel_values, "b n c h w -> (b n) c h w"))
         return self._items(seen, pixel_values.shape[1], source, time)
 
     def from_map(
@@ -141,6 +142,17 @@ class ImageEncoder(nn.Module):
             modality=torch.full((b, n), MODALITIES.index("image"), device=tokens.device),
             source=order.clone() if source is None else source,
         )
+
+    def _look(self, pixels: Tensor) -> TrunkOutput:
+        """Pixels (x, 3, h, w) through the trunk; a mirror image's map is turned back, so that cells lie on cells."""
+        if not self.mirrored or self.training:
+            return self.perceive(self.trunk, pixels)
+        both = self.perceive(self.trunk, torch.cat([pixels, pixels.flip(-1)]))
+        plain, turned = both.map.chunk(2)
+        embedding = both.embedding
+        if embedding is not None:
+            embedding = torch.stack(embedding.chunk(2)).mean(0)
+        return TrunkOutput((plain + turned.flip(-1)) / 2, embedding)
 
     def freeze(self) -> "ImageEncoder":
         """Stops training the trunk: no gradients, and its running statistics stay as they are."""

@@ -101,6 +101,9 @@ class ImageConfig:
     key: str = "learned"
     """Retrieval key: "learned" from the pooled map, or "trunk", the tower's own place in a space it shares with text
     (CLIP, SigLIP); the model's key_width is then that space's."""
+    mirrored: bool = False
+    """Whether, outside training, a photo's mirror image is looked at too and the mean of both is what is seen; for a
+    trunk that learned from mirrored photos."""
 
     def __post_init__(self) -> None:
         require(self.key in KEYS, f"key {self.key!r} is unknown; known: {', '.join(KEYS)}")

@@ -32,7 +32,7 @@ def nano(vocab_size: int = 8192) -> MMMemGPTConfig:
     return MMMemGPTConfig(
         width=256,
         key_width=128,
-        image=ImageConfig(trunk="mobilenetv4_conv_small", size=160, grid=5, connector="linear"),  # its map is 5 x 5
+        image=ImageConfig(trunk="mobilenetv4_conv_small", size=160, connector="linear", mirrored=True),  # map 5 x 5
         text=TextConfig(layers=2, heads=8, dropout=0.1),
         memory=MemoryConfig(slots=64, ring=8),
         decoder=DecoderConfig(

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from mm_memgpt.config import ImageConfig
+from mm_memgpt.encoders.base import TrunkOutput
 from mm_memgpt.encoders.image import (
     ImageEncoder,
     create_trunk,
@@ -163,3 +164,28 @@ def test_from_the_trunk_s_map_an_item_is_as_from_its_photo(connector):
         assert torch.equal(due, found)
     with pytest.raises(ValueError, match=r"maps \(3, 512, 2, 2\) must be \(b, n, c, h, w\)"):
         encoder.from_map(torch.zeros(3, 512, 2, 2))
+
+
+def test_a_mirror_image_is_looked_at_too_and_its_cells_lie_on_the_photo_s():
+    plain = ImageEncoder(CONFIG, width=32, key_width=12).eval()
+    mirrored = ImageEncoder(replace(CONFIG, mirrored=True), width=32, key_width=12).eval()
+    mirrored.load_state_dict(plain.state_dict())
+    photo = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        seen, turned = (plain._look(pixels).map for pixels in (photo, photo.flip(-1)))
+        both = mirrored._look(photo).map
+        torch.testing.assert_close(both, (seen + turned.flip(-1)) / 2)
+        assert not torch.allclose(both, seen)
+        torch.testing.assert_close(mirrored(photo.flip(-1)).key, mirrored(photo).key)
+        torch.testing.assert_close(mirrored._look(photo.flip(-1)).map, both.flip(-1))  # what is left comes out right
+    for encoder in (plain, mirrored):  # running statistics aside, training sees what it is given
+        encoder.train()
+    torch.testing.assert_close(mirrored(photo).tokens, plain(photo).tokens)
+
+
+def test_a_mirrored_embedding_is_the_mean_of_both():
+    encoder = ImageEncoder(replace(CONFIG, mirrored=True), width=32, key_width=12).eval()
+    encoder.perceive = lambda trunk, pixels: TrunkOutput(pixels, pixels[:, :, 0, 0])
+    photo = torch.rand(2, 3, 4, 4)
+    torch.testing.assert_close(encoder._look(photo).embedding, (photo[:, :, 0, 0] + photo[:, :, 0, -1]) / 2)
+    torch.testing.assert_close(encoder._look(photo).map, photo)  # turned, turned back, and the mean of equals
