@@ -152,6 +152,8 @@ def keep(folder: Path, rows: Sequence[Sample], sense: Callable[[], Sense], count
         unfinished.mkdir(parents=True)
         try:
             _compute(unfinished, rows, count, sense())
+            if not (folder / ROWS).exists():  # what lies there is not whole
+                shutil.rmtree(folder, ignore_errors=True)
             with suppress(OSError):  # another run was first: its maps are the same
                 unfinished.rename(folder)
         finally:

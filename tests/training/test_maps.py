@@ -65,6 +65,14 @@ def test_a_part_that_was_cut_short_is_begun_anew(tmp_path):
     assert keep(tmp_path / "maps", [photo(3)], lambda: Photos(see)).row(0)[0].flatten().tolist() == [3.125, 3]
 
 
+def test_what_lies_there_and_is_not_whole_is_put_aside(tmp_path):
+    (tmp_path / "maps").mkdir()
+    (tmp_path / "maps" / "plain.npy").write_bytes(b"of another version")
+    maps = keep(tmp_path / "maps", [photo(3)], lambda: Photos(see, views=1))
+    assert maps.row(0)[0].flatten().tolist() == [3.125, 3]
+    assert [path.name for path in tmp_path.iterdir()] == ["maps"]
+
+
 def test_other_data_under_the_same_name_are_refused(tmp_path):
     keep(tmp_path / "maps", [photo(0)], lambda: Photos(see))
     with pytest.raises(InputError, match="holds the maps of 1 rows, and there are 2; remove it"):
