@@ -116,7 +116,7 @@ def test_a_key_the_model_does_not_know_is_refused():
     own = "width, key_width, image, audio, text, memory, fusion, decoder, confidence"
     with pytest.raises(ValueError, match=f"^unknown key 'widht' in the model's config; its own keys: {own}$"):
         MMMemGPTConfig(widht=32)
-    known = "connector, grid, heads, key, size, trunk, trunk_args"
+    known = "connector, grid, heads, key, mirrored, size, trunk, trunk_args"
     with pytest.raises(ValueError, match=f"^unknown key 'grids' in image; known keys: {known}$"):
         MMMemGPTConfig(image={"grids": 3})
 
