@@ -89,7 +89,7 @@ def describe(model: Pipeline, path: str | PathLike, name: str, beams: int) -> tu
         caption = model.caption(path, beams)
     except InputError as error:
         return None, problem(str(error))
-    return _reduced(photo, PREVIEW), sentence(caption)
+    return _reduced(photo, PREVIEW), sentence(caption, model.model.config.confidence is not None)
 
 
 def explain(model: Pipeline, path: str, beams: int) -> str:

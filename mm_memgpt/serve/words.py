@@ -13,7 +13,11 @@ from mm_memgpt.types import Caption, Word
 LEAST = math.log(0.01)
 """Log-probability at the doubtful end of the colours; what lies below looks the same."""
 
-MEANING = (
+CALIBRATED = (
+    "Of captions that the model was this sure of, about so many were good ones (near to one that a person wrote) on "
+    "the photos it was calibrated on. On photos of another kind it is a guess."
+)
+UNCALIBRATED = (
     "This is how likely the model found its own wording, a token on average (geometric mean). It is not calibrated: "
     "a fluent sentence can be confident and wrong."
 )
@@ -24,13 +28,13 @@ def sureness(logprob: float) -> float:
     return 1 - min(max(logprob / LEAST, 0.0), 1.0)
 
 
-def sentence(caption: Caption) -> str:
-    """The caption with its coloured words, its confidence and the legend of the colours."""
+def sentence(caption: Caption, calibrated: bool = False) -> str:
+    """The caption with its coloured words, its confidence and what that means, and the legend of the colours."""
     words = " ".join(map(_word, caption.words)) or "(The model wrote no word.)"
     return (
         f'<div class="mm-result" role="status"><p class="mm-sentence">{words}</p>{_LEGEND}'
         f'<p class="mm-confidence"><strong>Confidence <span>{percent(caption.confidence)}</span></strong> '
-        f"{MEANING}</p></div>"
+        f"{CALIBRATED if calibrated else UNCALIBRATED}</p></div>"
     )
 
 

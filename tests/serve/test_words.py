@@ -37,10 +37,13 @@ def test_each_word_has_its_place_on_the_scale_and_its_figure():
     assert [float(place) / 100 for place, _ in found] == pytest.approx([0.998, 0.305, 0], abs=1e-3)
 
 
-def test_the_confidence_is_said_to_be_uncalibrated():
-    html = sentence(CAPTION)
+def test_what_the_confidence_means_depends_on_whether_it_is_calibrated():
+    html, calibrated = sentence(CAPTION), sentence(CAPTION, calibrated=True)
     assert ">25\u202f%<" in html
+    assert ">25\u202f%<" in calibrated
     assert "not calibrated" in html
+    assert "not calibrated" not in calibrated
+    assert "about so many were good ones" in calibrated
 
 
 def test_a_caption_without_a_word_says_so():
