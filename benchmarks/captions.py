@@ -30,7 +30,7 @@ from benchmarks.features import digest
 from benchmarks.learning import learn, learn_stock
 from benchmarks.neighbours import CHOICES, Neighbours
 from benchmarks.page import write_page
-from benchmarks.rows import Blind, HuggingFace, Ours, Prefix, Size, count_parameters
+from benchmarks.rows import Blind, HuggingFace, Ours, Prefix, Size, count_parameters, sentences
 from mm_memgpt.models.loading import SHIPPED
 from mm_memgpt.pipeline import load
 from mm_memgpt.types import InputError
@@ -117,16 +117,10 @@ def learned(bench: Bench, name: str, seed: int, train: bool) -> Writer | None:
         save_model(model, str(weights))
     model.cpu().eval()  # it may have learned on a GPU; the time of writing is a core's
 
-    @torch.inference_mode()
-    def write(maps: torch.Tensor) -> list[str]:
-        return bench.tokenizer.batch_decode(model.write(maps.float()), skip_special_tokens=True)
-
     def write_split(split: str) -> list[str]:
-        maps = bench.part(row.features, split).views[0]
-        batches = (torch.from_numpy(maps[start : start + BATCH].copy()) for start in range(0, len(maps), BATCH))
-        return [text for batch in batches for text in write(batch)]
+        return sentences(model, bench.tokenizer, bench.part(row.features, split).views[0])
 
-    return Writer(facts, write_split, lambda photo: write(see([photo])))
+    return Writer(facts, write_split, lambda photo: sentences(model, bench.tokenizer, see([photo]).numpy()))
 
 
 def shipped(bench: Bench) -> Writer:

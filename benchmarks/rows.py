@@ -9,6 +9,7 @@ b photos   r rows of text, the same number for each photo   c channels of the ma
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from einops import rearrange
 from torch import Tensor, nn
@@ -51,6 +52,14 @@ class Size(NamedTuple):
 def count_parameters(model: nn.Module) -> int:
     """How many numbers a model holds, those it does not train included."""
     return sum(parameter.numel() for parameter in model.parameters())
+
+
+@torch.inference_mode()
+def sentences(model: nn.Module, tokenizer: PreTrainedTokenizerFast, maps: np.ndarray, batch: int = 16) -> list[str]:
+    """What a row's model writes of each of the maps (n, c, h, w), fp16 or float32."""
+    starts = range(0, len(maps), batch)
+    written = (model.write(torch.from_numpy(maps[start : start + batch].astype(np.float32))) for start in starts)
+    return [text for tokens in written for text in tokenizer.batch_decode(tokens, skip_special_tokens=True)]
 
 
 class Ours(nn.Module):

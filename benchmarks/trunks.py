@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from benchmarks.bench import scored
 from benchmarks.features import Part, TrunkFeatures, part
 from benchmarks.learning import learn
 from benchmarks.neighbours import CHOICES, Neighbours
-from benchmarks.rows import STRIDE, Ours, Size
+from benchmarks.rows import STRIDE, Ours, Size, sentences
 from mm_memgpt.config import ImageConfig
 from mm_memgpt.datasets.base import read
 from mm_memgpt.models.loading import SHIPPED
@@ -33,7 +32,7 @@ from mm_memgpt.presets import PRESETS
 from mm_memgpt.training.run import train
 from mm_memgpt.types import InputError
 
-PRESET, SEED, TIMED, BATCH = "nano", 2026, 40, 16
+PRESET, SEED, TIMED = "nano", 2026, 40
 HEAD = (
     "| trunk | side | parameters, M | ms a photo | of the teacher missed | neighbours' CIDEr | ours, CIDEr |",
     "|---|---:|---:|---:|---:|---:|---:|",
@@ -105,11 +104,7 @@ def ours(known: Part, val: Part, log: Path) -> dict[str, Any]:
     model = Ours(Size(PRESET, tokenizer, *val.views[0].shape[1:3]))
     learn(model, known, tokenizer, 1, SEED, log)
     model.cpu().eval()
-    rows, written = iter(val.views[0]), []
-    with torch.inference_mode():
-        while batch := [torch.from_numpy(map_.astype("float32")) for map_ in islice(rows, BATCH)]:
-            written += tokenizer.batch_decode(model.write(torch.stack(batch)), skip_special_tokens=True)
-    return scored(written, val.captions)
+    return scored(sentences(model, tokenizer, val.views[0]), val.captions)
 
 
 def line(name: str, size: int, row: dict[str, Any]) -> str:
