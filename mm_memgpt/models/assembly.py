@@ -65,7 +65,7 @@ def put_together(
     named = decoder_config(decoder) if isinstance(decoder, (str, PathLike)) else decoder
     tokens = _tokenizer(tokenizer, decoder)
     shape = PRESETS[preset](vocab_size=len(tokens))
-    image = shape.image if trunk is None else _image(trunk, shape.image)
+    image = shape.image if trunk is None else with_tower(trunk, shape.image)
     config = MMMemGPTConfig(
         width=shape.width,
         key_width=shape.key_width,
@@ -85,11 +85,11 @@ def put_together(
     return model, MMMemGPTProcessor.build(config, tokens)
 
 
-def _image(trunk: str | ImageConfig, shape: ImageConfig) -> ImageConfig:
-    """The preset's grid and heads around another tower, at that tower's own size."""
+def with_tower(trunk: str | ImageConfig, shape: ImageConfig) -> ImageConfig:
+    """The preset's grid and heads around another tower, at that tower's own size; it looks at each photo once."""
     if isinstance(trunk, ImageConfig):
         return trunk
-    return replace(shape, trunk=trunk, trunk_args={}, size=None, key="learned")
+    return replace(shape, trunk=trunk, trunk_args={}, size=None, key="learned", mirrored=False)
 
 
 def _begun_by(tokens: PreTrainedTokenizerFast, shape: DecoderConfig) -> DecoderConfig:

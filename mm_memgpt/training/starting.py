@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mm_memgpt.config import ImageConfig
-from mm_memgpt.models.assembly import put_together
+from mm_memgpt.models.assembly import put_together, with_tower
 from mm_memgpt.models.growing import grow
 from mm_memgpt.models.loading import find, read_model
 from mm_memgpt.models.mm_memgpt import MMMemGPTForConditionalGeneration
@@ -71,5 +71,5 @@ def image_config(recipe: Recipe) -> ImageConfig | None:
         return None
     shape = PRESETS[recipe.preset]().image
     if recipe.tower is not None:
-        shape = replace(shape, trunk=recipe.tower, trunk_args={}, size=None, key="learned")
+        shape = with_tower(recipe.tower, shape)
     return shape if recipe.size is None else replace(shape, size=recipe.size)

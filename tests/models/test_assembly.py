@@ -1,6 +1,7 @@
 """A model is put together by name: one argument swaps the tower, one the language model; what is saved stands alone."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,9 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
 import mm_memgpt
 from mm_memgpt.config import DecoderConfig, ImageConfig, MMMemGPTConfig
-from mm_memgpt.models.assembly import PRETRAINED
+from mm_memgpt.models.assembly import PRETRAINED, with_tower
 from mm_memgpt.models.seam import stock_state
-from mm_memgpt.presets import base, small
+from mm_memgpt.presets import base, nano, small
 from mm_memgpt.training.tokenizer import train_on
 from mm_memgpt.types import InputError
 
@@ -53,6 +54,12 @@ def test_one_argument_swaps_the_tower(tmp_path):
     assert model.model.config.image.trunk == "timm/test_vit"
     model.save(tmp_path / "model")
     assert mm_memgpt.load(tmp_path / "model").caption(PHOTO) == model.caption(PHOTO)
+
+
+def test_another_tower_looks_once_for_nobody_says_it_learned_from_mirror_images():
+    shape = nano().image
+    assert shape.mirrored
+    assert with_tower("timm/test_vit", shape) == replace(shape, trunk="timm/test_vit", size=None, mirrored=False)
 
 
 def test_pretrained_weights_come_from_the_same_place_and_the_gates_stay_closed(language_model):
