@@ -128,6 +128,8 @@ class AudioConfig:
     """Length of an item."""
     bins: int = 64
     """Mel bands of the spectrogram that timm's trunks see."""
+    step: float = 0.010
+    """Seconds from one frame of that spectrogram to the next; a finer one has more places in time on a trunk's map."""
     bands: int = 1
     """Cells of the pooled grid over frequency; 1 for trunks that hear the waveform."""
     times: int = 4
@@ -147,6 +149,8 @@ class AudioConfig:
         require(min(self.bands, self.times) >= 1, f"grid {self.bands}x{self.times} must be at least 1x1; try 1x4")
         require(self.rate >= 1000, f"rate {self.rate} must be at least 1000; try rate=16000")
         require(self.bins >= 1, f"bins {self.bins} must be at least 1; try bins=64")
+        step = self.step * self.rate >= 1
+        require(step, f"step {self.step} must be at least a sample, 1/{self.rate} seconds; try step=0.01")
         require(self.seconds > 0, f"seconds {self.seconds} must be more than 0; try seconds=0.975")
         require(self.std > 0, f"std {self.std} must be more than 0; try std=5")
 

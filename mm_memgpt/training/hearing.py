@@ -18,7 +18,7 @@ from mm_memgpt.datasets.sound import as_sound, pieces
 from mm_memgpt.datasets.templates import NUMBERS
 from mm_memgpt.encoders.audio import resolve
 from mm_memgpt.knowledge.sound_teacher import RATE, SoundTeacher
-from mm_memgpt.objectives.hearing import NO_LABEL
+from mm_memgpt.objectives.hearing import NO_LABEL, SILENCE
 from mm_memgpt.presets import PRESETS
 from mm_memgpt.training.recipe import DataSettings, Recipe, SoundAugment
 from mm_memgpt.training.sound_pieces import augmented, loudest
@@ -43,6 +43,13 @@ def label_of(sample: Sample) -> str | None:
     if sample.class_name is not None:
         return sample.class_name
     return None if sample.digit is None else NUMBERS[sample.digit]
+
+
+def words_of(sample: Sample) -> tuple[tuple[str, float, float], ...]:
+    """The words spoken in it, each with start and end in seconds; a spoken digit is one word that fills its sound."""
+    if sample.digit is None or sample.words:
+        return sample.words
+    return ((NUMBERS[sample.digit], 0.0, len(sound_of(sample)) / RATE),)
 
 
 class KeptSounds(Sequence[Sample]):
@@ -94,13 +101,15 @@ def audio_config(recipe: Recipe) -> AudioConfig:
 
 
 class HearingExample:
-    """A piece of a sound, what the teacher says of that very piece, and the number of its label.
+    """A piece of a sound, what the teacher says of that very piece, the number of its label and those of its words.
 
     Args:
         teacher: its file.
         labels: those that are told apart, by number; a sample with another one is refused, unless there are none.
         augment: how training changes a sound; without it, its loudest piece is heard as it is.
         others: samples that may be heard beneath.
+        words: those that are told apart, by number; a sample with another one is refused, unless there are none.
+        places: where in a piece words are told, evenly.
     """
 
     def __init__(
@@ -109,8 +118,11 @@ class HearingExample:
         labels: Sequence[str],
         augment: SoundAugment | None = None,
         others: Sequence[Sequence[Sample]] = (),
+        words: Sequence[str] = (),
+        places: int = 1,
     ) -> None:
         self.path, self.labels, self.augment, self.others = teacher, list(labels), augment, others
+        self.words, self.places = list(words), places
         self.teacher: SoundTeacher | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -122,20 +134,34 @@ class HearingExample:
         label = self._number(sample)
         sound, samples = sound_of(sample), self.teacher.samples
         if self.augment is None:
-            piece = loudest(pieces(sound, RATE, samples / RATE)[0])
+            waveforms, time = pieces(sound, RATE, samples / RATE)
+            chosen = loudest(waveforms)
+            piece, start = waveforms[chosen], round(time[chosen, 0].item() * RATE)
         else:
-            piece = augmented(sound, samples, self.augment, lambda: self._another(generator), generator)
+            piece, start = augmented(sound, samples, self.augment, lambda: self._another(generator), generator)
         embedding, scores = self.teacher(piece.numpy())
         return {
             "input_values": piece,
             "teacher_embedding": torch.from_numpy(embedding),
             "teacher_scores": torch.from_numpy(scores),
             "labels": label,
+            "words": self._spoken(sample, start / RATE, samples / RATE),
         }
 
     def _another(self, generator: random.Random) -> Tensor:
         reader = self.others[generator.randrange(len(self.others))]
         return sound_of(reader[generator.randrange(len(reader))])
+
+    def _spoken(self, sample: Sample, start: float, seconds: float) -> Tensor:
+        """The word at each place of the piece that starts there, (s) int64."""
+        spoken = words_of(sample) if self.words else ()
+        numbers = torch.full((self.places,), SILENCE if spoken else NO_LABEL)
+        middle = start + (torch.arange(self.places) + 0.5) / self.places * seconds
+        for word, begin, end in spoken:
+            if word not in self.words:
+                raise InputError(f"{sample.source}: {word!r} is not among words; add it there, or leave the rows out")
+            numbers[(middle >= begin) & (middle < end)] = self.words.index(word) + SILENCE + 1
+        return numbers
 
     def _number(self, sample: Sample) -> int:
         label = label_of(sample)

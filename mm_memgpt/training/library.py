@@ -46,7 +46,7 @@ class Library:
         self.statistics = pixel_statistics(model.config.image)
         self.root, self.folder = root, folder
         image, audio = model.config.image, model.config.audio
-        heard = (audio.trunk, audio.trunk_args, audio.samples, audio.bins, audio.mean, audio.std)
+        heard = (audio.trunk, audio.trunk_args, audio.samples, audio.bins, audio.step, audio.mean, audio.std)
         self.prints = {
             "photos": fingerprint(model.image_encoder.trunk, (image.trunk, image.trunk_args, image.size)),
             "sounds": fingerprint(model.audio_encoder.trunk, heard),

@@ -30,6 +30,8 @@ class Source:
     """Column to take for image, captions, text or label, where it is not the one of that name."""
     where: dict[str, Any] = field(default_factory=dict)
     """Parquet: only rows whose column holds this value, or one of these: {fold: [1, 2, 3]}."""
+    spare: int | None = None
+    """Leaves out every so-manieth row of those, from the first on, which is for validation; 10 leaves nine in ten."""
     share: float = 1.0
     """Share of its samples drawn in each epoch; the drawn ones change from epoch to epoch."""
     mosaic: int = 1
@@ -43,12 +45,15 @@ class Source:
 
     def __post_init__(self) -> None:
         require(self.share > 0, f"share {self.share} of {self.path} must be above 0; leave the source out")
+        spared = self.spare is None or self.spare >= 2
+        require(spared, f"spare {self.spare} of {self.path} must be at least 2, or no row is left; try spare=10")
         require(self.mosaic >= 1, f"mosaic {self.mosaic} of {self.path} must be at least 1; try mosaic=1")
         require(self.buffer >= 1, f"buffer {self.buffer} of {self.path} must be at least 1; try buffer=1000")
         if self.streaming:
             counted = self.samples is not None and self.samples >= 1
             require(counted, f"{self.path} is streamed, so say how many samples an epoch takes of it: samples")
-            require(not self.where, f"{self.path} is streamed, so no rows can be chosen; leave out where")
+            chosen = self.where or self.spare is not None
+            require(not chosen, f"{self.path} is streamed, so no rows can be chosen; leave out where and spare")
             whole = self.share == 1 and self.mosaic == 1
             require(whole, f"{self.path} is streamed, so share and mosaic must stay 1; take fewer samples instead")
 
@@ -175,6 +180,8 @@ class Recipe:
     """Distillation and hearing: the teacher's file below `data.root`."""
     labels: list[str] = field(default_factory=list)
     """Hearing: names of the classes, and digits as words, that the sounds are told apart by; none to learn no label."""
+    words: list[str] = field(default_factory=list)
+    """Hearing: words that are told apart where they are spoken, of sounds whose words have times; none to learn none."""
     audio: AudioConfig | None = None
     """How sounds become items, in place of the preset's or the start's own; {} is the default."""
     tower: str | None = None
@@ -223,8 +230,10 @@ class Recipe:
             alone = self.start is None or getattr(self, key) is None
             require(alone, f"start {self.start!r} brings its own {key}; leave out {key!r}")
         require(self.size is None or self.size >= 1, f"size {self.size} must be at least 1 pixel; try size=160")
-        repeated = sorted({label for label in self.labels if self.labels.count(label) > 1})
-        require(not repeated, f"labels: {', '.join(repeated)} is listed twice; list every label once")
+        for key in ("labels", "words"):
+            names = getattr(self, key)
+            repeated = sorted({name for name in names if names.count(name) > 1})
+            require(not repeated, f"{key}: {', '.join(repeated)} is listed twice; list each once")
         require(self.longest >= 3, f"longest {self.longest} must be at least 3: the begin, a word and the end")
         for name in ("captions", "checkpoints"):
             require(getattr(self, name) >= 1, f"{name} {getattr(self, name)} must be at least 1")

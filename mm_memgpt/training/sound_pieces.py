@@ -37,12 +37,15 @@ def audible(pieces: Tensor) -> Tensor:
     return powers >= SILENT * powers.mean()
 
 
-def cut(sound: Tensor, samples: int, generator: random.Random) -> Tensor:
-    """A piece (s) from a random place of a sound (t), silence behind its end; a shorter sound lies anywhere in it."""
+def cut(sound: Tensor, samples: int, generator: random.Random) -> tuple[Tensor, int]:
+    """A piece (s) from a random place of a sound (t), silence behind its end; a shorter sound lies anywhere in it.
+
+    Beside it the sample of the sound at which it starts, below 0 where silence comes first.
+    """
     room = len(sound) - samples
     if room <= 0:
         before = generator.randint(0, -room)
-        return functional.pad(sound, (before, -room - before))
+        return functional.pad(sound, (before, -room - before)), -before
     least, tail = SILENT * power(sound), round(TAIL * samples)
     sound, room = functional.pad(sound, (0, tail)), room + tail
     for _ in range(TRIES):
@@ -50,12 +53,12 @@ def cut(sound: Tensor, samples: int, generator: random.Random) -> Tensor:
         piece = sound[start : start + samples]
         if power(piece) >= least:
             break
-    return piece
+    return piece, start
 
 
-def loudest(pieces: Tensor) -> Tensor:
-    """The piece (s) with the most power, of (n, s)."""
-    return pieces[pieces.square().mean(-1).argmax()]
+def loudest(pieces: Tensor) -> int:
+    """Which of the pieces (n, s) has the most power."""
+    return int(pieces.square().mean(-1).argmax())
 
 
 def over(piece: Tensor, other: Tensor, snr: float) -> Tensor:
@@ -77,8 +80,8 @@ def noise(samples: int, pink: bool, generator: random.Random) -> Tensor:
 
 def augmented(
     sound: Tensor, samples: int, augment: SoundAugment, another: Callable[[], Tensor], generator: random.Random
-) -> Tensor:
-    """A random piece (s) of a sound (t), changed as `augment` says.
+) -> tuple[Tensor, int]:
+    """A random piece (s) of a sound (t), changed as `augment` says, and the sample at which it starts, as in `cut`.
 
     Args:
         sound: from -1 to 1.
@@ -87,10 +90,11 @@ def augmented(
         another: gives another sound (t) where one is to be heard beneath.
         generator: all chance comes from it.
     """
-    piece = cut(sound, samples, generator)
+    piece, start = cut(sound, samples, generator)
     lot = generator.random()
     if lot < augment.mix:
-        piece = over(piece, cut(another(), samples, generator), generator.uniform(*augment.snr))
+        beneath, _ = cut(another(), samples, generator)
+        piece = over(piece, beneath, generator.uniform(*augment.snr))
     elif lot < augment.mix + augment.noise:
         beneath = noise(samples, generator.random() < 0.5, generator)
         piece = over(piece, beneath, generator.uniform(*augment.snr))
@@ -98,4 +102,4 @@ def augmented(
     if augment.flip and generator.random() < 0.5:
         factor = -factor
     piece = piece * factor
-    return piece / piece.abs().max().clamp_min(1)
+    return piece / piece.abs().max().clamp_min(1), start

@@ -1,15 +1,20 @@
 """Where a recipe's sources lie, and their readers."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from mm_memgpt.datasets.base import Reader, is_hub, is_remote, read
+from torch.utils.data import Subset
+
+from mm_memgpt.datasets.base import is_hub, is_remote, read
 from mm_memgpt.training.recipe import Source
+from mm_memgpt.types import Sample
 
 
-def reader_of(root: str, source: Source) -> Reader:
+def reader_of(root: str, source: Source) -> Sequence[Sample]:
     """The reader of a recipe's source."""
     images = None if source.images is None else Path(root) / source.images
-    return read(place(root, source.path), split=source.split, images=images, where=source.where, **source.columns)
+    rows = read(place(root, source.path), split=source.split, images=images, where=source.where, **source.columns)
+    return rows if source.spare is None else Subset(rows, [row for row in range(len(rows)) if row % source.spare])
 
 
 def place(root: str, path: str) -> str | Path:

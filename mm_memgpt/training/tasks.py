@@ -125,7 +125,8 @@ def hearing_task(recipe: Recipe) -> Task:
         heard = f"{config.samples} samples at {config.rate} Hz, the teacher {teacher.samples} at {RATE}"
         raise InputError(f"{path}: the trunk hears {heard}; set audio.rate and audio.seconds to the teacher's")
     try:
-        model = TrunkHearing(create_audio_trunk(config), config, teacher.width, teacher.classes, len(recipe.labels))
+        trunk = create_audio_trunk(config)
+        model = TrunkHearing(trunk, config, teacher.width, teacher.classes, len(recipe.labels), len(recipe.words))
     except ValueError as error:
         raise InputError(f"audio: {error}") from None
     readers = open_sounds(recipe.data)
@@ -137,8 +138,8 @@ def hearing_task(recipe: Recipe) -> Task:
             save_file(model.label_head.state_dict(), output / "label_head.safetensors", names)
 
     def example(augment: Augment | None) -> HearingExample:
-        training = augment is not None
-        return HearingExample(path, recipe.labels, recipe.sounds if training else None, readers if training else ())
+        how = (recipe.sounds, readers) if augment is not None else (None, ())
+        return HearingExample(path, recipe.labels, *how, recipe.words, model.places)
 
     return Task(model, Hearing(), example, default_collate, keep, given="input_values", readers=readers)
 

@@ -7,6 +7,7 @@ from torch.nn import functional
 from mm_memgpt.encoders.audio import create_trunk
 from mm_memgpt.objectives.hearing import (
     NO_LABEL,
+    SILENCE,
     Hearing,
     TrunkHearing,
     embedding_losses,
@@ -16,11 +17,12 @@ from mm_memgpt.objectives.hearing import (
 from mm_memgpt.presets import tiny
 
 CONFIG = tiny().audio
+PLACES = TrunkHearing(create_trunk(CONFIG), CONFIG, 1, 1, 0).places
 TEACHER = torch.randn(5, 7, generator=torch.Generator().manual_seed(0)) + torch.arange(7)
 
 
-def student(labels: int = 4) -> TrunkHearing:
-    return TrunkHearing(create_trunk(CONFIG), CONFIG, embedding=7, classes=6, labels=labels)
+def student(labels: int = 4, words: int = 5) -> TrunkHearing:
+    return TrunkHearing(create_trunk(CONFIG), CONFIG, embedding=7, classes=6, labels=labels, words=words)
 
 
 def batch(labels=(2, NO_LABEL, 0)) -> dict:
@@ -29,6 +31,7 @@ def batch(labels=(2, NO_LABEL, 0)) -> dict:
         "teacher_embedding": torch.randn(3, 7),
         "teacher_scores": torch.rand(3, 6),
         "labels": torch.tensor(labels),
+        "words": torch.tensor([[NO_LABEL] * PLACES, [SILENCE] * PLACES, [3] * PLACES]),
     }
 
 
@@ -61,13 +64,15 @@ def test_only_a_label_that_is_there_counts():
     due = functional.cross_entropy(logits[[0, 2]], labels[[0, 2]])
     torch.testing.assert_close(label_loss(logits, labels), due)
     assert label_loss(logits, torch.full((3,), NO_LABEL)) == 0
+    along = torch.tensor([[2, NO_LABEL, 0], [NO_LABEL] * 3])
+    torch.testing.assert_close(label_loss(torch.stack([logits, -logits]), along), due)
 
 
 def test_the_loss_is_made_of_its_parts():
     model = student().eval()
     parts = model(**batch())
-    assert list(parts) == ["loss", "missed", "direction", "scores", "label", "right"]
-    due = parts["missed"] + 2.0 * parts["direction"] + 0.3 * parts["scores"] + parts["label"]
+    assert list(parts) == ["loss", "missed", "direction", "scores", "label", "word", "right", "words_right"]
+    due = parts["missed"] + 2.0 * parts["direction"] + 0.3 * parts["scores"] + parts["label"] + parts["word"]
     torch.testing.assert_close(parts["loss"], due)
 
 
@@ -78,10 +83,22 @@ def test_the_share_of_right_labels_is_of_those_that_are_there():
     assert model(**given)["right"] == 0.5
 
 
+def test_a_word_is_told_at_its_place_alone():
+    model, given = student().eval(), batch()
+    said = model.word_head(model.along(given["input_values"])).argmax(2)
+    assert said.shape == (3, PLACES)
+    given["words"] = said.clone()
+    assert model(**given)["words_right"] == 1
+    given["words"][0] = NO_LABEL
+    given["words"][1] = (said[1] + 1) % 6
+    assert model(**given)["words_right"] == 0.5
+
+
 def test_without_labels_there_is_no_head_for_them():
-    model = student(labels=0)
+    model = student(labels=0, words=0)
     assert model.label_head is None
-    assert "label" not in model(**batch())
+    assert model.word_head is None
+    assert list(model(**batch())) == ["loss", "missed", "direction", "scores"]
 
 
 def test_every_parameter_gets_a_gradient():

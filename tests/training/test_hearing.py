@@ -21,7 +21,7 @@ from mm_memgpt.datasets.pools import VALIDATION_INDEX
 from mm_memgpt.datasets.templates import NUMBERS, SOUNDS
 from mm_memgpt.encoders.audio import AudioEncoder, create_trunk
 from mm_memgpt.knowledge.sound_teacher import SoundTeacher
-from mm_memgpt.objectives.hearing import NO_LABEL
+from mm_memgpt.objectives.hearing import NO_LABEL, TrunkHearing
 from mm_memgpt.presets import PRESETS, tiny
 from mm_memgpt.training.hearing import HearingExample, KeptSounds, label_of
 from mm_memgpt.training.recipe import SoundAugment, read_recipe
@@ -71,6 +71,8 @@ def test_nano_s_recipe_fits_its_room_and_keeps_its_validation_apart():
     encoder = AudioEncoder(recipe.audio, preset.width, preset.key_width)
     assert sum(each.numel() for each in encoder.parameters()) < 1_400_000
     assert recipe.labels == [*sorted(SOUNDS), *NUMBERS[:10]]
+    assert len(recipe.words) == 51
+    assert recipe.audio.times == TrunkHearing(create_trunk(recipe.audio), recipe.audio, 1, 1, 0).places
     [learned] = [source.where["index"] for source in recipe.data.train if source.path == recipe.data.val.path]
     assert recipe.data.val.where["index"] == list(VALIDATION_INDEX)
     assert sorted([*learned, *VALIDATION_INDEX]) == list(range(5, 50))
@@ -136,6 +138,21 @@ def test_validation_hears_the_loudest_piece_as_it_is(data_folder):
     assert heard["labels"] == NO_LABEL  # where no labels are learned
     with pytest.raises(InputError, match="a: 'rain' is not among labels; add it there, or leave the rows out"):
         HearingExample(file, ["low"])(Sample(source="a", sound=sound, class_name="rain"), Random(0))
+
+
+@pytest.mark.data
+def test_words_are_told_where_they_are_spoken(data_folder):
+    file = data_folder / "teachers" / "yamnet.tflite"
+    sound = torch.cat([0.1 * torch.ones(15_600), 0.5 * torch.ones(15_600)])  # of which the second half is heard
+    example = HearingExample(file, [], words=["bin", "blue"], places=5)
+    spoken = Sample(source="a", sound=sound, words=(("bin", 0.0, 1.2), ("blue", 1.3, 1.6)))
+    assert example(spoken, Random(0))["words"].tolist() == [1, 0, 2, 2, 0]  # middles at 1.07, 1.27, 1.46, 1.66, 1.85
+    assert example(Sample(source="a", sound=sound), Random(0))["words"].tolist() == [NO_LABEL] * 5
+    with pytest.raises(InputError, match="a: 'seven' is not among words; add it there, or leave the rows out"):
+        example(Sample(source="a", sound=sound, digit=7), Random(0))
+    digit = HearingExample(file, [], words=["seven"], places=3)
+    assert digit(Sample(source="a", sound=sound[:8000], digit=7), Random(0))["words"].tolist() == [1, 1, 0]
+    assert HearingExample(file, [], places=3)(spoken, Random(0))["words"].tolist() == [NO_LABEL] * 3
 
 
 @pytest.mark.data
