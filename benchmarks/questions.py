@@ -32,8 +32,9 @@ from mm_memgpt.evaluation.bootstrap import bootstrap
 from mm_memgpt.models.loading import find, read_model
 from mm_memgpt.objectives.remembering import perceived
 from mm_memgpt.training.bunches import memory_of
+from mm_memgpt.training.items import Item, Texts
 from mm_memgpt.training.library import Library
-from mm_memgpt.training.memories import Item, Memories, Texts, maps_of
+from mm_memgpt.training.memories import Memories, maps_of
 from mm_memgpt.training.mixture import Mixture
 from mm_memgpt.types import InputError
 

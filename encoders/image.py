@@ -66,7 +66,7 @@ class ImageEncoder(nn.Module):
         self.frozen = False
         with torch.no_grad():
             seen = probe(self.trunk, pixel_statistics(config).size, library)
-        channels, rows, columns = seen.map.shape[1:]
+        self.map_shape = channels, rows, columns = tuple(seen.map.shape[1:])
         if config.grid > min(rows, columns):
             raise ValueError(f"grid {config.grid} is finer than the trunk's {rows}x{columns} map; try a larger size")
         self.project = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, width))
@@ -142,6 +142,10 @@ class ImageEncoder(nn.Module):
             modality=torch.full((b, n), MODALITIES.index("image"), device=tokens.device),
             source=order.clone() if source is None else source,
         )
+
+    def look(self, pixels: Tensor) -> Tensor:
+        """The trunk's maps (x, c, h, w) of pixels (x, 3, h, w), each as it is: what `MotionEncoder` reads."""
+        return self.perceive(self.trunk, pixels).map
 
     def _look(self, pixels: Tensor) -> TrunkOutput:
         """Pixels (x, 3, h, w) through the trunk; a mirror image's map is turned back, so that cells lie on cells."""

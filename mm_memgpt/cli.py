@@ -92,6 +92,7 @@ def _add_caption(commands: Action) -> None:
         help="a photo, sound, clip, folder (and those below it) or glob, or - for a list on standard input, one a line",
     )
     _add_model_options(command)
+    _add_asking_options(command)
     command.add_argument("--format", choices=("text", "json", "csv"), default="text", help="default: %(default)s")
     command.add_argument("--output", metavar="FILE", help="write the results there, not to standard output")
     command.add_argument(
@@ -204,9 +205,21 @@ def _add_watch(commands: Action) -> None:
         help="grey levels by which a frame must differ from the last one, or none; default: %(default)s",
     )
     command.add_argument("--fps", type=_at_least_0, metavar="N", help="frames a second of a folder of frames")
+    _add_asking_options(command)
     command.add_argument("--format", choices=("text", "json", "csv"), default="text", help="default: %(default)s")
     _add_model_options(command, batch=False)
     command.set_defaults(run=_command("watch"))
+
+
+def _add_asking_options(command: ArgumentParser) -> None:
+    command.add_argument("--ask", metavar="QUESTION", help='answer this, such as "What is said?"')
+    command.add_argument(
+        "--region",
+        type=_region,
+        metavar="WHERE",
+        help="look closely, as lips need it, where a clip moves most (motion), or at a part of it: LEFT,TOP,RIGHT,"
+        "BOTTOM in shares from 0 to 1",
+    )
 
 
 def _add_data_options(command: ArgumentParser) -> None:
@@ -255,6 +268,10 @@ def _at_least_0(text: str) -> float:
 
 def _alike(text: str) -> float | None:
     return None if text == "none" else _at_least_0(text)
+
+
+def _region(text: str) -> str | tuple[float, ...]:
+    return text if text == "motion" else tuple(_at_least_0(each) for each in text.split(","))
 
 
 def _port(text: str) -> int:

@@ -166,6 +166,35 @@ class AudioConfig:
 
 
 @dataclass(kw_only=True)
+class MotionConfig:
+    """How frames that follow each other closely become items: a token a frame, an item a stretch of them."""
+
+    every: float = 0.08
+    """Seconds from one frame to the next."""
+    frames: int = 24
+    """Frames of an item."""
+    cell: int = 20
+    """Numbers that each cell of the image trunk's map is brought down to."""
+    inner: int = 128
+    """Width of the layers over time."""
+    layers: int = 2
+    """How many there are."""
+    dropout: float = 0.2
+    """Dropout on what each adds."""
+
+    def __post_init__(self) -> None:
+        require(self.every > 0, f"every {self.every} must be more than 0; try every=0.08")
+        for name in ("frames", "cell", "inner", "layers"):
+            require(getattr(self, name) >= 1, f"{name} {getattr(self, name)} must be at least 1")
+        require(0 <= self.dropout < 1, f"dropout {self.dropout} must be at least 0 and below 1; try dropout=0.2")
+
+    @property
+    def seconds(self) -> float:
+        """Length of an item."""
+        return self.every * self.frames
+
+
+@dataclass(kw_only=True)
 class TextConfig:
     """How sentences become items: layers that read both ways, over the decoder's own embeddings."""
 
@@ -309,6 +338,7 @@ TRANSFORMERS_KEYS = {
 PARTS = {
     "image": ImageConfig,
     "audio": AudioConfig,
+    "motion": MotionConfig,
     "text": TextConfig,
     "memory": MemoryConfig,
     "fusion": FusionConfig,
@@ -321,8 +351,8 @@ class MMMemGPTConfig(PreTrainedConfig):
     """The whole model: the width and key width everything shares, and one dataclass a part.
 
     Parts may be given as dataclasses or as dicts (as config.json holds them). Without `text` the model reads no
-    sentences into its memory and cannot search by words; without `audio` it hears nothing; without `confidence` it has
-    not been calibrated.
+    sentences into its memory and cannot search by words; without `audio` it hears nothing; without `motion` it cannot
+    look closely at what moves; without `confidence` it has not been calibrated.
 
     Raises:
         ValueError: a key that neither this model nor transformers knows, or sizes that do not fit together.
@@ -341,6 +371,7 @@ class MMMemGPTConfig(PreTrainedConfig):
         decoder: DecoderConfig | dict[str, Any] | None = None,
         confidence: ConfidenceConfig | dict[str, Any] | None = None,
         audio: AudioConfig | dict[str, Any] | None = None,
+        motion: MotionConfig | dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         known = {f.name for f in fields(PreTrainedConfig)} | TRANSFORMERS_KEYS
@@ -352,7 +383,7 @@ class MMMemGPTConfig(PreTrainedConfig):
         for name, given in {"image": image, "memory": memory, "fusion": fusion, "decoder": decoder}.items():
             values = {} if given is None else given
             setattr(self, name, given if is_dataclass(given) else build(PARTS[name], values, name))
-        for name, given in {"audio": audio, "text": text, "confidence": confidence}.items():
+        for name, given in {"audio": audio, "motion": motion, "text": text, "confidence": confidence}.items():
             setattr(self, name, build(PARTS[name], given, name) if isinstance(given, dict) else given)
         language_model = self.decoder.language_model()
         for part, heads, size in (
@@ -376,8 +407,10 @@ class MMMemGPTConfig(PreTrainedConfig):
 
     @property
     def tokens_per_item(self) -> int:
-        """p, the tokens of one item: what photos or sounds have, whichever have more; the others are filled up."""
-        return max(self.image.grid**2, 0 if self.audio is None else self.audio.tokens)
+        """p, the tokens of one item: what photos, sounds or stretches of frames have, whichever have most; the others
+        are filled up."""
+        heard = 0 if self.audio is None else self.audio.tokens
+        return max(self.image.grid**2, heard, 0 if self.motion is None else self.motion.frames)
 
     @property
     def vocab_size(self) -> int:

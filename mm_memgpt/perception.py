@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from mm_memgpt.datasets.clip import ALIKE, open_clip
+from mm_memgpt.datasets.clip_region import Window
 from mm_memgpt.datasets.photo import as_photo
 from mm_memgpt.datasets.sound import as_sound, pieces
 from mm_memgpt.encoders.items import join
@@ -49,6 +50,8 @@ class Watched(NamedTuple):
     every: float | None = 1.0
     alike: float | None = ALIKE
     fps: float | None = None
+    region: str | Window | None = None
+    """With one, frames are looked at closely: all of them in this part of the picture, at the model's own pace."""
 
 
 class Perception:
@@ -91,20 +94,23 @@ class Perception:
         mask = pad_sequence([torch.ones_like(ids) for ids in rows], batch_first=True)
         return self.model.read_text(text.to(self.model.device), mask.to(self.model.device))
 
-    def items(self, value: Input, source: int = 0, start: float = 0.0) -> Iterator[Features]:
+    def items(
+        self, value: Input, source: int = 0, start: float = 0.0, how: Watched | None = None
+    ) -> Iterator[Features]:
         """The items of an input (1, n, p, d), a group at a time, in the order of their times.
 
         Args:
             value: what to perceive.
             source: its number, which all its items get.
             start: second on the stream's clock at which it begins.
+            how: how clips are watched.
 
         Raises:
             InputError: it cannot be used, or the model has no sense for it.
         """
         kind = kind_of(value)
         if kind == "clip":
-            yield from self.watch(value, source, start)
+            yield from self.watch(value, source, start, how)
         elif kind == "sound":
             yield from self.hear(value, source, start)
         else:
@@ -136,23 +142,29 @@ class Perception:
         """
         how, ear, name = how or Watched(), self.model.audio_encoder, called(value, "clip")
         heard = {} if ear is None else {"piece": ear.config.seconds, "rate": ear.config.rate}
-        encoder = VideoEncoder(self.model.image_encoder, ear, lambda photo: self.pixels([photo]))
+        seen, motion = {"every": how.every, "alike": how.alike}, None
+        if how.region is not None:
+            motion = self.model.motion_encoder
+            if motion is None:
+                raise InputError(f"{name}: this model cannot look closely at a region; {MOTION}")
+            seen = {"every": motion.config.every, "alike": None, "region": how.region}
+        encoder = VideoEncoder(self.model.image_encoder, ear, lambda photo: self.pixels([photo]), motion)
         perceived = False
-        with open_clip(value, how.every, alike=how.alike, fps=how.fps, name=name, **heard) as clip:
+        with open_clip(value, fps=how.fps, name=name, **seen, **heard) as clip:
             for features in encoder.encode_moments(clip, source, group):
                 perceived = True
                 yield features._replace(time=features.time + start)
         if not perceived:
             raise InputError(f"{name}: holds no picture, and this model has no ears; {EARS}")
 
-    def memory(self, value: Input) -> MemoryState:
+    def memory(self, value: Input, how: Watched | None = None) -> MemoryState:
         """A memory of one input and nothing else, written a group of items at a time.
 
         Raises:
             InputError: as `items`.
         """
         state = self.model.bank.empty(device=self.model.device)
-        for features in self.items(value):
+        for features in self.items(value, how=how):
             state = self.model.bank.write(state, features)
         return state
 
@@ -188,6 +200,9 @@ class Perception:
 
 EARS = "take one that hears (its config.json has audio), or give photos or clips with pictures"
 """The way out for a model that cannot hear."""
+
+MOTION = "leave the region out, or take a model that sees motion (its config.json has motion), such as nano"
+"""The way out for a model that sees single frames alone."""
 
 
 def one_by_one(features: Features) -> Iterator[Features]:

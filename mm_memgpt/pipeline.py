@@ -16,15 +16,17 @@ import torch
 from torch import Tensor
 
 from mm_memgpt.config import SIGNALS, DecoderConfig, ImageConfig
+from mm_memgpt.datasets.clip_region import Window
 from mm_memgpt.datasets.photo import as_photo
 from mm_memgpt.explain.attention import attention
 from mm_memgpt.explain.evidence import GRID, Evidence, occlusion
 from mm_memgpt.explain.written import written
+from mm_memgpt.fusion.fuser import Fused
 from mm_memgpt.kinds import is_sound_pair, kind_of
 from mm_memgpt.models.assembly import put_together
 from mm_memgpt.models.confidence import Judged
 from mm_memgpt.models.loading import find, read_model
-from mm_memgpt.perception import Input, Photo
+from mm_memgpt.perception import Input, Photo, Watched
 from mm_memgpt.steps import Steps, check_counts
 from mm_memgpt.types import Caption, InputError, Match
 
@@ -84,34 +86,57 @@ class Pipeline(Steps):
         self.model.save_pretrained(folder)
         self.processor.save_pretrained(folder)
 
-    def caption(self, photos: Input | Sequence[Input], beams: int = 4, batch: int = 16) -> Caption | list[Caption]:
-        """A sentence about a photo, sound or clip; for a list of them, a list of sentences.
+    def caption(
+        self,
+        photos: Input | Sequence[Input],
+        beams: int = 4,
+        batch: int = 16,
+        ask: str | None = None,
+        region: str | Window | None = None,
+    ) -> Caption | list[Caption]:
+        """A sentence about a photo, sound or clip, or an answer; for a list of them, a list.
+
+        Args:
+            photos: what to write about.
+            beams: sentences considered at a time; 1 is greedy.
+            batch: photos perceived at a time.
+            ask: a question, such as "What is said?", that is answered in place of a sentence.
+            region: of clips, where to look closely, as in `watch`.
 
         Raises:
             InputError: the first input that cannot be used; `caption_each` goes on after it.
         """
         several = isinstance(photos, (list, tuple)) and not is_sound_pair(photos)
         captions = []
-        for _, result in self.caption_each(photos if several else [photos], beams, batch):
+        for _, result in self.caption_each(photos if several else [photos], beams, batch, ask, region):
             if isinstance(result, InputError):
                 raise result
             captions.append(result)
         return captions if several else captions[0]
 
     def caption_each(
-        self, photos: Iterable[Input | InputError], beams: int = 4, batch: int = 16
+        self,
+        photos: Iterable[Input | InputError],
+        beams: int = 4,
+        batch: int = 16,
+        ask: str | None = None,
+        region: str | Window | None = None,
     ) -> Iterator[tuple[Input | InputError, Caption | InputError]]:
         """Each photo, sound or clip with its caption, or with why it has none, in the order given.
 
         Photos are opened a batch at a time and kept only at the model's size, so a folder may be of any length; a sound
         or clip is written from a memory of its items, read front to back. An InputError among the inputs comes out as
-        it went in, so that what a reader could not find keeps its place.
+        it went in, so that what a reader could not find keeps its place. The other arguments are those of `caption`.
 
         Raises:
-            InputError: `beams` or `batch` below 1.
+            InputError: `beams` or `batch` below 1, or a question without a word.
         """
         check_counts(beams, batch)
-        return self._each(iter(photos), batch, partial(self._write, beams=beams), partial(self._remember, beams=beams))
+        if ask is not None and not ask.strip():
+            raise InputError('nothing is asked; give a question, such as "What is heard?"')
+        say = partial(self._say, beams=beams, ask=ask)
+        how = None if region is None else Watched(region=region)
+        return self._each(iter(photos), batch, partial(self._write, say=say), partial(self._remember, say=say, how=how))
 
     def judge_each(
         self, photos: Iterable[Photo | InputError], beams: int = 4, batch: int = 16
@@ -156,17 +181,22 @@ class Pipeline(Steps):
         except InputError as error:
             return error
 
-    def _remember(self, value: Input, beams: int) -> Caption | InputError:
-        """The sentence about a memory of an input's items, or why there is none."""
+    def _say(self, fused: Fused, beams: int, ask: str | None) -> list[Caption]:
+        return self.decode_each(fused, beams=beams) if ask is None else self.answer_each(fused, ask, beams)
+
+    def _remember(
+        self, value: Input, say: Callable[[Fused], list[Caption]], how: Watched | None
+    ) -> Caption | InputError:
+        """What is said of a memory of an input's items, or why there is nothing."""
         try:
-            return self.decode_each(self.fuse(self._perception.memory(value)), beams=beams)[0]
+            return say(self.fuse(self._perception.memory(value, how)))[0]
         except InputError as error:
             return error
 
-    def _write(self, pixel_values: Tensor, beams: int) -> list[Caption]:
+    def _write(self, pixel_values: Tensor, say: Callable[[Fused], list[Caption]]) -> list[Caption]:
         with torch.inference_mode():
             state = self.model.perceive(pixel_values.to(self.device, self.model.dtype))
-        return self.decode_each(self.fuse(state), beams=beams)
+        return say(self.fuse(state))
 
     def _judge_photos(self, pixel_values: Tensor, beams: int) -> list[Judged]:
         with torch.inference_mode():

@@ -7,12 +7,14 @@ b batch   n items   p tokens per item   m memory tokens   d width   k key width
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from os import PathLike
 from typing import Any, NamedTuple
 
 import torch
 
 from mm_memgpt.datasets.clip import ALIKE
+from mm_memgpt.datasets.clip_region import Window
 from mm_memgpt.fusion.fuser import Fused, of_newest
 from mm_memgpt.kinds import is_sound_pair, kind_of
 from mm_memgpt.memory.bank import MemoryBank
@@ -100,6 +102,7 @@ class Steps:
         alike: float | None = ALIKE,
         fps: float | None = None,
         beams: int = 4,
+        region: str | Window | None = None,
     ) -> Iterator[Glimpse]:
         """A clip or stream as it goes, in constant memory: a sentence a frame kept, with all before it in mind.
 
@@ -112,12 +115,15 @@ class Steps:
             alike: difference below which a frame shows nothing new, as in `open_clip`; None keeps every frame.
             fps: frames a second of a folder of frames.
             beams: of each sentence.
+            region: where to look closely, "motion" or (left, top, right, bottom) as `open_clip` takes it: frames come
+                at the model's own pace, as lips need it, and make an item every two seconds or so; `every` and `alike`
+                are not used.
 
         Raises:
             InputError: it cannot be opened or breaks off, after the glimpses of what came before; or `beams` below 1.
         """
         check_counts(beams, 1)
-        return self._glimpses(source, Watched(every, alike, fps), beams)
+        return self._glimpses(source, Watched(every, alike, fps, region), beams)
 
     @torch.no_grad()
     def _glimpses(self, source: str | PathLike | bytes, how: Watched, beams: int) -> Iterator[Glimpse]:
@@ -153,6 +159,24 @@ class Steps:
     def decode_each(self, fused: Fused, prompt: str = "", beams: int = 4, **options: Any) -> list[Caption]:
         """As `decode`, but always a list of b sentences, one a memory."""
         return [judged.caption for judged in self._writer.write(fused, prompt, beams, **options)]
+
+    def answer_each(self, fused: Fused, question: str, beams: int = 1) -> list[Caption]:
+        """Answers to a question about b fused memories, one a memory, without the question's own words.
+
+        Their confidence is the mean probability of a token, the answer's end among them; no calibration was made for
+        answers.
+
+        Raises:
+            InputError: no question, `beams` below 1, or a question that leaves no room for an answer.
+        """
+        if not question.strip():
+            raise InputError('nothing is asked; give a question, such as "What is heard?"')
+        asked = len(question.split())
+        answers = (each.caption for each in self._writer.write(fused, question.strip(), beams, plain=True))
+        return [
+            replace(each, text=" ".join(word.word for word in each.words[asked:]), words=each.words[asked:])
+            for each in answers
+        ]
 
 
 def check_counts(beams: int, batch: int) -> None:

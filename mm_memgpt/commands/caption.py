@@ -79,7 +79,8 @@ def caption_entries(
     if model is None:
         return ((entry.path, entry.error) for entry in entries)
     shown, opened = tee(entries)
-    captions = model.caption_each((entry.error or entry.path for entry in opened), arguments.beams, arguments.batch)
+    given = (entry.error or entry.path for entry in opened)
+    captions = model.caption_each(given, arguments.beams, arguments.batch, arguments.ask, arguments.region)
     return ((entry.path, result) for entry, (_, result) in zip(shown, captions, strict=True))
 
 

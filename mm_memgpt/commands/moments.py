@@ -13,7 +13,7 @@ class Row(NamedTuple):
     """One line."""
 
     kind: str
-    """moment, summary or error."""
+    """moment, summary, answer or error."""
     start: float
     """Seconds on the clip's clock."""
     end: float
@@ -25,11 +25,12 @@ Write = Callable[[Row], None]
 
 
 def text_rows(stream: TextIO) -> Write:
-    """`[h:mm:ss] sentence` a moment, `in all: sentence` at the end; errors are on standard error alone."""
+    """`[h:mm:ss] sentence` a moment, last `in all: sentence`, `answer: words`; errors are on standard error alone."""
+    heads = {"summary": "in all:", "answer": "answer:"}
 
     def write(row: Row) -> None:
         if row.kind != "error":
-            print(f"[{clock(row.start)}] {row.said}" if row.kind == "moment" else f"in all: {row.said}", file=stream)
+            print(heads.get(row.kind, f"[{clock(row.start)}]"), row.said, file=stream)
 
     return write
 

@@ -1,4 +1,5 @@
-"""`mm-memgpt watch`: a clip or stream as it goes, a sentence a moment that is kept, and at the end one about it all.
+"""`mm-memgpt watch`: a clip or stream as it goes, a sentence a moment that is kept, and at the end one about it all,
+and the answer to a question.
 
 Notable: each line is out as soon as it is written, so what was seen stays, however the watching ends; Ctrl-C is how a
 stream without an end is ended, and no failure.
@@ -25,10 +26,11 @@ def run(arguments: Namespace) -> int:
     if os.path.isdir(source) and arguments.fps is None:
         raise InputError(f"{source}: a folder of frames has no clock; say how many make a second: --fps 25")
     model = load(arguments.model, arguments.device)
+    how = (arguments.every, arguments.alike, arguments.fps, arguments.beams, arguments.region)
     newest = problem = None
     with results(arguments.format, None, FORMATS) as write:
         try:
-            for glimpse in model.watch(source, arguments.every, arguments.alike, arguments.fps, arguments.beams):
+            for glimpse in model.watch(source, *how):
                 newest = glimpse
                 if glimpse.caption is not None:
                     write(Row("moment", glimpse.start, glimpse.end, glimpse.caption))
@@ -37,7 +39,10 @@ def run(arguments: Namespace) -> int:
         except InputError as error:
             problem = error
         if newest is not None:
-            write(Row("summary", 0.0, newest.end, model.decode(model.fuse(newest.state), beams=arguments.beams)))
+            fused = model.fuse(newest.state)
+            write(Row("summary", 0.0, newest.end, model.decode(fused, beams=arguments.beams)))
+            if arguments.ask is not None:
+                write(Row("answer", 0.0, newest.end, model.answer_each(fused, arguments.ask)[0]))
         if problem is not None:
             write(Row("error", newest.end if newest else 0.0, newest.end if newest else 0.0, problem))
             print(error_line(problem), file=sys.stderr)

@@ -18,6 +18,7 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 from mm_memgpt.config import MMMemGPTConfig
 from mm_memgpt.encoders.audio import AudioEncoder
 from mm_memgpt.encoders.image import ImageEncoder
+from mm_memgpt.encoders.motion import MotionEncoder
 from mm_memgpt.encoders.text import TextEncoder
 from mm_memgpt.fusion.fuser import Fused, MultimodalFuser
 from mm_memgpt.fusion.packing import packing, taken
@@ -84,8 +85,11 @@ class MMMemGPTForConditionalGeneration(Senses, PreTrainedModel, GenerationMixin)
             self.decoder.set_attn_implementation(attention)
         embedding_width = self.decoder.get_input_embeddings().embedding_dim
         self.text_encoder = None if config.text is None else TextEncoder(config.text, embedding_width, *sizes)
-        with torch.random.fork_rng(devices=[]):  # of one seed, all else begins as it would without ears
+        with torch.random.fork_rng(devices=[]):  # of one seed, all else begins as it would without them
             self.audio_encoder = None if config.audio is None else AudioEncoder(config.audio, *sizes)
+            self.motion_encoder = None
+            if config.motion is not None:
+                self.motion_encoder = MotionEncoder(config.motion, self.image_encoder.map_shape, *sizes)
         self.post_init()
         if config.decoder.output_std is not None:  # only now: all within it has begun by its own rule
             quieten(self.decoder, config.decoder.output_std)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from mm_memgpt.encoders.audio import AudioEncoder
 from mm_memgpt.encoders.image import ImageEncoder
 from mm_memgpt.encoders.items import by_time, join
+from mm_memgpt.encoders.motion import MotionEncoder
 from mm_memgpt.encoders.text import TextEncoder
 from mm_memgpt.memory.bank import MemoryBank
 from mm_memgpt.types import Features, MemoryState
@@ -22,6 +23,7 @@ class Senses(nn.Module):
 
     image_encoder: ImageEncoder
     audio_encoder: AudioEncoder | None
+    motion_encoder: MotionEncoder | None
     text_encoder: TextEncoder | None
     bank: MemoryBank
 

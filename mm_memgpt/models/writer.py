@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
+from mm_memgpt.config import ConfidenceConfig
 from mm_memgpt.fusion.fuser import Fused
 from mm_memgpt.models.confidence import SIGNAL, Judged, probability, read_back
 from mm_memgpt.models.mm_memgpt import MMMemGPTForConditionalGeneration
@@ -30,7 +31,13 @@ class Writer:
 
     @torch.inference_mode()
     def write(
-        self, fused: Fused, prompt: str, beams: int, wanted: Sequence[str] | None = None, **options: Any
+        self,
+        fused: Fused,
+        prompt: str,
+        beams: int,
+        wanted: Sequence[str] | None = None,
+        plain: bool = False,
+        **options: Any,
     ) -> list[Judged]:
         """A sentence a memory, with its confidence and its signals.
 
@@ -39,13 +46,15 @@ class Writer:
             prompt: a beginning, which each sentence continues.
             beams: sentences considered at a time; 1 is greedy.
             wanted: signals, among which are those of a calibrated confidence; just these where None.
+            plain: whether keys do not help to choose and the confidence is the mean probability of a token: of answers,
+                which were neither chosen so nor calibrated.
             options: any other argument of transformers' generate.
 
         Raises:
             InputError: `beams` below 1, or a prompt that leaves no room for a word.
         """
+        calibrated = None if plain else self.model.config.confidence
         if wanted is None:
-            calibrated = self.model.config.confidence
             wanted = () if calibrated is None else calibrated.signals
         if beams < 1:
             raise InputError(f"beams {beams} must be at least 1; try beams=4")
@@ -53,15 +62,17 @@ class Writer:
         begun = self._begin(prompt).expand(len(memory), -1)
         text = {"decoder_input_ids" if self.model.writes_from_a_source else "input_ids": begun}
         how = {"memory": memory, "memory_mask": mask, "num_beams": beams, "do_sample": False, **text, **options}
-        sequences = self._generate(fused.key, beams, how)  # (b, t)
+        sequences = self._generate(None if plain else fused.key, beams, how)  # (b, t)
         given, end = begun.shape[1] - 1, self.tokenizer.eos_token_id
         chosen, written = read_back(self.model, sequences, memory, mask, given, end, wanted)  # (b, t - 1)
         if "similarity" in wanted:
             written = written._replace(similarity=self._similarity(sequences, fused.key))
         signals = {name: SIGNAL[name](written).tolist() for name in wanted}
         return [
-            self._judged(
-                self._sentence(tokens, logprobs, given), {name: values[row] for name, values in signals.items()}
+            judged(
+                self._sentence(tokens, logprobs, given),
+                {name: values[row] for name, values in signals.items()},
+                calibrated,
             )
             for row, (tokens, logprobs) in enumerate(zip(sequences[:, 1:].tolist(), chosen.tolist(), strict=True))
         ]
@@ -85,12 +96,6 @@ class Writer:
         keys = self.model.read_text(sequences, sequences != self.tokenizer.pad_token_id).key.squeeze(1)
         return (keys * key.to(keys.dtype)).sum(-1)
 
-    def _judged(self, caption: Caption, signals: dict[str, float]) -> Judged:
-        """The caption as sure as its signals make it, where the model is calibrated."""
-        calibrated = self.model.config.confidence
-        sure = caption.confidence if calibrated is None else probability(calibrated, signals)
-        return Judged(replace(caption, confidence=sure), signals)
-
     def _begin(self, prompt: str) -> Tensor:
         """The prompt's tokens (1, t), behind the one that every text begins with."""
         begin = self.model.begin(1)
@@ -107,12 +112,18 @@ class Writer:
         end = self.tokenizer.eos_token_id
         length = tokens.index(end, given) if end in tokens[given:] else len(tokens)
         words = scored(self.tokenizer, tokens[:length], logprobs[:length])
-        judged = logprobs[given : length + 1]  # the end of the sentence is a decision too
+        decided = logprobs[given : length + 1]  # the end of the sentence is a decision too
         return Caption(
             text=" ".join(word.word for word in words),
-            confidence=math.exp(sum(judged) / max(1, len(judged))),
+            confidence=math.exp(sum(decided) / max(1, len(decided))),
             words=tuple(words),
         )
+
+
+def judged(caption: Caption, signals: dict[str, float], calibrated: ConfidenceConfig | None) -> Judged:
+    """The caption as sure as its signals make it, where that is calibrated."""
+    sure = caption.confidence if calibrated is None else probability(calibrated, signals)
+    return Judged(replace(caption, confidence=sure), signals)
 
 
 def scored(tokenizer: Any, tokens: list[int], logprobs: list[float]) -> list[Word]:

@@ -27,12 +27,15 @@ def perceived(model: nn.Module, bunch: dict[str, Tensor]) -> Features:
 
     Args:
         model: with a sense for every kind of item there is.
-        bunch: image, audio, text with text_mask, order, real, time and source, as
+        bunch: image, motion with motion_mask, audio, text with text_mask, order, real, time and source, as
             `mm_memgpt.training.bunches.memory_of` makes them.
     """
     parts = []
     if "image" in bunch:
         parts.append(model.image_encoder.from_map(bunch["image"].unsqueeze(0)))
+    if "motion" in bunch:
+        seen, real = bunch["motion"].unsqueeze(0), bunch["motion_mask"].unsqueeze(0)
+        parts.append(model.motion_encoder(seen, real))
     if "audio" in bunch:
         parts.append(model.audio_encoder.from_map(bunch["audio"].unsqueeze(0)))
     if "text" in bunch:

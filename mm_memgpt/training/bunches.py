@@ -1,6 +1,7 @@
 """Examples of memories as batches: those of one kind together, so that a lone photo is not filled up to a whole scene.
 
-b memories   n items of the fullest   x y z photos, pieces of sound and sentences of all memories   r texts   t tokens
+b memories   n items of the fullest   x m y z photos, stretches, pieces of sound and sentences of all memories
+f frames of a stretch   r texts   t tokens
 """
 
 from collections.abc import Sequence
@@ -12,9 +13,11 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from mm_memgpt.training.memories import Item
+from mm_memgpt.training.items import Item
 from mm_memgpt.training.mixture import KINDS
-from mm_memgpt.types import MODALITIES
+
+PERCEIVED = ("image", "motion", "audio", "text")
+"""Kinds of items, in the order in which `perceived` encodes them."""
 
 
 class Bunches:
@@ -57,17 +60,22 @@ def memory_of(rows: Sequence[Sequence[Item]], pad: int) -> dict[str, Tensor]:
     """Items of b memories, each kind of item once.
 
     Returns:
-        image (x, c, h, w), audio (y, c, h, w) and text (z, t) with text_mask, those that there are; and of each memory
-        `order` (b, n), which of these items, counted through in this order, comes next, `real` (b, n) True where
+        image (x, c, h, w), motion (m, f, c, h, w) with motion_mask (m, f), audio (y, c, h, w) and text (z, t) with
+        text_mask, those that there are, counted through in this order; and of each memory
+        `order` (b, n), which of these items comes next, `real` (b, n) True where
         one does, `time` (b, n, 2) and `source` (b, n).
     """
-    contents = {kind: [item.content for row in rows for item in row if item.modality == kind] for kind in MODALITIES}
-    begins = dict(zip(MODALITIES, accumulate([0, *map(len, contents.values())]), strict=False))
+    contents = {kind: [item.content for row in rows for item in row if item.kind == kind] for kind in PERCEIVED}
+    begins = dict(zip(PERCEIVED, accumulate([0, *map(len, contents.values())]), strict=False))
     nth = {kind: count(begin) for kind, begin in begins.items()}
-    order = [torch.tensor([next(nth[item.modality]) for item in row], dtype=torch.long) for row in rows]
+    order = [torch.tensor([next(nth[item.kind]) for item in row], dtype=torch.long) for row in rows]
     time = [torch.tensor([item.time for item in row], dtype=torch.float64).view(-1, 2) for row in rows]
     source = [torch.tensor([item.source for item in row], dtype=torch.long) for row in rows]
     found = {kind: torch.stack(contents[kind]).float() for kind in ("image", "audio") if contents[kind]}
+    if stretches := contents["motion"]:
+        found["motion"] = pad_sequence(stretches, batch_first=True).float()
+        frames = [torch.ones(len(maps), dtype=torch.bool) for maps in stretches]
+        found["motion_mask"] = pad_sequence(frames, batch_first=True)
     if sentences := contents["text"]:
         found["text"] = pad_sequence(sentences, batch_first=True, padding_value=pad)
         found["text_mask"] = pad_sequence([torch.ones_like(ids) for ids in sentences], batch_first=True)

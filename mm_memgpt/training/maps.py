@@ -13,8 +13,9 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, is_dataclass, replace
 from pathlib import Path
+from random import Random
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
 import numpy as np
@@ -22,9 +23,15 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor, nn
 
+from mm_memgpt.datasets.clip import Clip, open_clip
 from mm_memgpt.datasets.sound import pieces
 from mm_memgpt.encoders.audio import AudioEncoder
+from mm_memgpt.training.hearing import sound_of
+from mm_memgpt.training.sound_pieces import noise, over
 from mm_memgpt.types import InputError, Sample
+
+SPEECH_SNR = {"noisy": (-2.0, 4.0), "noisier": (-5.0, 1.0)}
+"""Decibels by which speech is louder than the noise over it, at least and at most."""
 
 BATCH = 32
 """Pieces that a trunk is given at a time."""
@@ -91,6 +98,53 @@ class Sounds:
         return self.encoder.listen(torch.stack(contents)).map
 
 
+class SpeechSounds(Sounds):
+    """As `Sounds`, of clips too, and half of the views in white noise, each of its own strength."""
+
+    def __init__(self, encoder: AudioEncoder) -> None:
+        super().__init__(encoder)
+        self.views = (*self.views, "noisy", "noisier")
+
+    def pieces(self, sample: Sample, view: str) -> list[Piece]:
+        """The pieces of a sample's or a clip's sound."""
+        sound, generator = sound_of(sample), Random(f"{view} {sample.source}")
+        if view in ("plain", "later"):
+            return super().pieces(replace(sample, sound=sound), view)
+        noisy = over(sound, noise(len(sound), False, generator), generator.uniform(*SPEECH_SNR[view]))
+        return super().pieces(replace(sample, sound=noisy / noisy.abs().max().clamp_min(1)), "plain")
+
+
+class Frames:
+    """Frames of clips, at most one in `every` seconds, as `see` perceives them."""
+
+    def __init__(self, see: Callable[[list[Image.Image]], Tensor], every: float = 1.0) -> None:
+        self.perceive, self.every, self.views = see, every, ("plain",)
+
+    def pieces(self, sample: Sample, view: str) -> list[Piece]:
+        """The frames of a sample's clip."""
+        with self.opened(sample) as clip:
+            return [
+                Piece(PHOTO_VIEWS[view](moment.photo), (moment.start, moment.end))
+                for moment in clip
+                if moment.photo is not None
+            ]
+
+    def opened(self, sample: Sample) -> Clip:
+        """The sample's clip."""
+        return open_clip(sample.clip, self.every, name=sample.source)
+
+
+class Lips(Frames):
+    """What moves most in the frames of clips, frame by frame; also mirrored."""
+
+    def __init__(self, see: Callable[[list[Image.Image]], Tensor], every: float) -> None:
+        super().__init__(see, every)
+        self.views = tuple(PHOTO_VIEWS)
+
+    def opened(self, sample: Sample) -> Clip:
+        return open_clip(sample.clip, self.every, alike=None, name=sample.source, region="motion")
+
+
 class Maps:
     """A folder that `keep` wrote: the maps of n rows, and what people wrote about each."""
 
@@ -100,6 +154,7 @@ class Maps:
         self.captions = [tuple(each) for each in listed["captions"]]
         self.broken: dict[str, str] = listed["broken"]
         self.times: dict[str, list[list[list[float]]]] = listed["times"]
+        self.words: list[list[tuple[str, float, float]]] = listed.get("words", [])
         self.begins = {
             view: np.cumsum([0, *(len(each) for each in times)]).tolist() for view, times in self.times.items()
         }
@@ -177,7 +232,7 @@ def fingerprint(module: nn.Module, settings: Any) -> str:
 def _compute(folder: Path, rows: Sequence[Sample], count: int, sense: Sense) -> None:
     files = {view: _Growing(folder / f"{view}.npy", sense.perceive) for view in sense.views}
     times: dict[str, list[list[tuple[float, float]]]] = {view: [] for view in sense.views}
-    captions, broken = [], {}
+    captions, words, broken = [], [], {}
     for number in range(count):
         try:
             sample = rows[number]
@@ -185,12 +240,13 @@ def _compute(folder: Path, rows: Sequence[Sample], count: int, sense: Sense) -> 
         except InputError as error:
             broken[number], found = str(error), {view: [] for view in sense.views}
         captions.append([] if number in broken else sample.captions)
+        words.append([] if number in broken else sample.words)
         for view, pieces_ in found.items():
             files[view].add([piece.content for piece in pieces_])
             times[view].append([piece.time for piece in pieces_])
     for file in files.values():
         file.close()
-    listed = {"captions": captions, "broken": broken, "times": times}
+    listed = {"captions": captions, "words": words, "broken": broken, "times": times}
     (folder / ROWS).write_text(json.dumps(listed, ensure_ascii=False), encoding="utf-8")
 
 

@@ -9,22 +9,22 @@ c h w a map   t tokens
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any
 
-import torch
-from torch import Tensor
-from transformers import PreTrainedTokenizerFast
-
+from mm_memgpt.config import MotionConfig
 from mm_memgpt.datasets.chance import between, draw, happens
 from mm_memgpt.datasets.pools import Heard, Photo, Pools, read_pools
 from mm_memgpt.datasets.questions import Question, ask
 from mm_memgpt.datasets.scenes import Scene, make_scene, stretched, without
 from mm_memgpt.datasets.summaries import LONGEST, PROMPT, summarise
 from mm_memgpt.datasets.templates import SOUNDS, digit_word
+from mm_memgpt.training.items import Item, Texts
 from mm_memgpt.training.library import Library
 from mm_memgpt.training.maps import Maps
 from mm_memgpt.training.mixture import Examples, Mixture
 from mm_memgpt.training.recipe import Recipe, Source
+from mm_memgpt.training.speech import PROMPT as WHAT_IS_SAID
+from mm_memgpt.training.speech import Speech, read_speech
 from mm_memgpt.training.stream import Skip
 from mm_memgpt.types import InputError
 from mm_memgpt.words import sentence
@@ -32,59 +32,11 @@ from mm_memgpt.words import sentence
 DIGITS = 0.5
 """Share of spoken digits among lone sounds."""
 
+DIGITS_ASKED = 0.4
+"""Share of these that are asked for, as other speech is."""
+
 BY_END = 0.5
 """Share of training's memories whose items come in the order of their ends; the others come source by source."""
-
-
-class Item(NamedTuple):
-    """One item of a memory."""
-
-    modality: str
-    content: Tensor
-    """(c, h, w) fp16, a trunk's map; or (t) int64, a sentence's tokens."""
-    time: tuple[float, float]
-    source: int
-
-
-class Text(NamedTuple):
-    """What is written about a memory."""
-
-    tokens: Tensor
-    """(t) int64, from the one that every text begins with to the end."""
-    given: int
-    """How many of the first are given: the beginning and a prompt. The others are to be learned."""
-
-
-class Texts:
-    """Sentences as token numbers.
-
-    Args:
-        tokenizer: cuts them.
-        begin: the token that every text begins with.
-        longest: tokens of a text; a cut takes the end with it, so nothing is taught to end in the middle.
-    """
-
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, begin: int, longest: int) -> None:
-        self.tokenizer, self.begin, self.longest = tokenizer, begin, longest
-
-    def __call__(self, target: str, prompt: str = "") -> Text:
-        """A text to learn, behind a prompt where there is one. Raises InputError where that leaves no room for it."""
-        given = self.prompt(prompt)
-        if len(given) >= self.longest:
-            raise InputError(f"longest {self.longest} leaves no room behind {prompt!r}; set it above {len(given)}")
-        written = [*self._tokens(f" {target}" if prompt else target), self.tokenizer.eos_token_id]
-        return Text(torch.cat([given, torch.tensor(written)])[: self.longest], len(given))
-
-    def prompt(self, text: str) -> Tensor:
-        """The beginning of a text, and a prompt that it continues (t)."""
-        return torch.tensor([self.begin, *self._tokens(text)])
-
-    def note(self, text: str) -> Tensor:
-        """A sentence as `Perception.read` gives it to the text encoder."""
-        return torch.tensor([self.begin, *self._tokens(sentence(text)), self.tokenizer.eos_token_id])
-
-    def _tokens(self, text: str) -> list[int]:
-        return self.tokenizer(text, add_special_tokens=False)["input_ids"] if text else []
 
 
 class Memories:
@@ -98,6 +50,7 @@ class Memories:
         mixture: how memories are disturbed.
         captions: sentences a photo gives at a time.
         training: whether they are disturbed at all; without it, everything is as it was drawn.
+        speech: makes the examples of clips in which somebody talks, where there are any.
     """
 
     def __init__(
@@ -109,9 +62,10 @@ class Memories:
         mixture: Mixture,
         captions: int,
         training: bool,
+        speech: Speech | None = None,
     ) -> None:
         self.pools, self.maps, self.captioned, self.texts = pools, maps, captioned, texts
-        self.mixture, self.count, self.training = mixture, captions, training
+        self.mixture, self.count, self.training, self.speech = mixture, captions, training, speech
 
     @property
     def makers(self) -> dict[str, Callable[[Random], dict[str, Any] | None]]:
@@ -121,6 +75,7 @@ class Memories:
             "sounds": self.sound,
             "questions": self.question,
             "summaries": self.summary,
+            **({} if self.speech is None else {"speech": self.speech}),
         }
 
     def caption(self, generator: Random) -> dict[str, Any] | None:
@@ -137,12 +92,14 @@ class Memories:
         return {"kind": "captions", "items": items, "text": [self.texts(sentence(each)) for each in chosen]}
 
     def sound(self, generator: Random) -> dict[str, Any]:
-        """A lone sound or spoken digit with a sentence about it, and no prompt."""
+        """A lone sound or spoken digit with a sentence about it and no prompt, or a digit that is asked for."""
         digit = happens(generator, DIGITS)
         heard = draw(generator, self.pools.digits if digit else self.pools.sounds)
         said = digit_word(int(heard.label)) if digit else draw(generator, SOUNDS[heard.label].sentences)
         items = self._sound(heard, 0.0, 0, generator)
-        return {"kind": "sounds", "items": items, "text": [self.texts(sentence(said))]}
+        asked = digit and happens(generator, DIGITS_ASKED)
+        text = self.texts(said, WHAT_IS_SAID) if asked else self.texts(sentence(said))
+        return {"kind": "sounds", "items": items, "text": [text]}
 
     def question(self, generator: Random) -> dict[str, Any] | None:
         """A scene with questions about it, each once; None where it settles none."""
@@ -205,16 +162,22 @@ class Memories:
         return draw(generator, self.maps[photo.row.file].captions[photo.row.number])
 
 
-def read_memories(recipe: Recipe, library: Library, texts: Texts, part: str) -> Memories:
+def read_memories(
+    recipe: Recipe, library: Library, texts: Texts, part: str, motion: MotionConfig | None = None
+) -> Memories:
     """The memories of one part ("train" or "val") of the recipe's data; maps are computed where they are not kept.
 
     Raises:
-        InputError: a file is missing or broken, or there is too little of something for a scene.
+        InputError: a file is missing or broken, there is too little of something for a scene, or speech is to be
+            learned by a model that sees no motion.
     """
+    if recipe.remember.speech > 0 and motion is None:
+        raise InputError("remember.speech: the model sees no motion; add the key 'motion', {} for its defaults")
     training, mixture = part == "train", recipe.remember
     pools = read_pools(Path(recipe.data.root), part, mixture.folds if training else mixture.val_folds)
     captioned = [library.photos(source) for source in (recipe.data.train if training else [recipe.data.val])]
-    return Memories(pools, maps_of(pools, library), captioned, texts, mixture, recipe.captions, training)
+    speech = read_speech(library, motion, texts, training) if mixture.speech > 0 else None
+    return Memories(pools, maps_of(pools, library), captioned, texts, mixture, recipe.captions, training, speech)
 
 
 def maps_of(pools: Pools, library: Library) -> dict[str, Maps]:
@@ -225,10 +188,12 @@ def maps_of(pools: Pools, library: Library) -> dict[str, Maps]:
     return maps | {file: library.sounds(Source(path=file)) for file in sorted(heard)}
 
 
-def examples_of(recipe: Recipe, library: Library, texts: Texts, skip: Skip) -> tuple[Examples, Examples]:
+def examples_of(
+    recipe: Recipe, library: Library, texts: Texts, motion: MotionConfig | None, skip: Skip
+) -> tuple[Examples, Examples]:
     """The examples of the whole run, and those of validation. Raises InputError as `read_memories`."""
     mixture = recipe.remember
-    train, val = (read_memories(recipe, library, texts, part).makers for part in ("train", "val"))
+    train, val = (read_memories(recipe, library, texts, part, motion).makers for part in ("train", "val"))
     return (
         Examples(train, mixture.shares, round(recipe.optimiser.epochs * mixture.samples), str(recipe.seed), skip),
         Examples(val, mixture.shares, recipe.data.val_samples, "validation", skip),

@@ -18,8 +18,8 @@ from mm_memgpt.types import InputError
 ATTEMPTS = 100
 """How often a kind is tried for one place: some scenes settle no question, and some samples are broken."""
 
-KINDS = ("captions", "sounds", "questions", "summaries")
-"""What can be written about a memory: a photo's sentences, a sound's, answers, a whole scene's sentence."""
+KINDS = ("captions", "sounds", "questions", "summaries", "speech")
+"""What can be written about a memory: a photo's sentences, a sound's, answers, a whole scene's sentence, words said."""
 
 
 @dataclass(kw_only=True)
@@ -34,6 +34,8 @@ class Mixture:
     """Share of scenes with questions."""
     summaries: float = 0.1
     """Share of scenes with a sentence about all of it."""
+    speech: float = 0.0
+    """Share of clips of a talker, by sound, lips or both, with the words that are said."""
     samples: int = 6000
     """Examples an epoch."""
     asked: int = 3

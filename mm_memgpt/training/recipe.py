@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from mm_memgpt.config import AudioConfig, FusionConfig, build, require
+from mm_memgpt.config import AudioConfig, FusionConfig, MotionConfig, build, require
 from mm_memgpt.presets import PRESETS
 from mm_memgpt.training.mixture import Mixture
 from mm_memgpt.types import InputError
@@ -32,6 +32,8 @@ class Source:
     """Parquet: only rows whose column holds this value, or one of these: {fold: [1, 2, 3]}."""
     spare: int | None = None
     """Leaves out every so-manieth row of those, from the first on, which is for validation; 10 leaves nine in ten."""
+    spared: int | None = None
+    """Takes only every so-manieth row, from the first on: what `spare` leaves out."""
     share: float = 1.0
     """Share of its samples drawn in each epoch; the drawn ones change from epoch to epoch."""
     mosaic: int = 1
@@ -45,15 +47,16 @@ class Source:
 
     def __post_init__(self) -> None:
         require(self.share > 0, f"share {self.share} of {self.path} must be above 0; leave the source out")
-        spared = self.spare is None or self.spare >= 2
-        require(spared, f"spare {self.spare} of {self.path} must be at least 2, or no row is left; try spare=10")
+        for name in ("spare", "spared"):
+            value = getattr(self, name)
+            require(value is None or value >= 2, f"{name} {value} of {self.path} must be at least 2; try {name}=10")
         require(self.mosaic >= 1, f"mosaic {self.mosaic} of {self.path} must be at least 1; try mosaic=1")
         require(self.buffer >= 1, f"buffer {self.buffer} of {self.path} must be at least 1; try buffer=1000")
         if self.streaming:
             counted = self.samples is not None and self.samples >= 1
             require(counted, f"{self.path} is streamed, so say how many samples an epoch takes of it: samples")
-            chosen = self.where or self.spare is not None
-            require(not chosen, f"{self.path} is streamed, so no rows can be chosen; leave out where and spare")
+            chosen = self.where or self.spare or self.spared
+            require(not chosen, f"{self.path} is streamed, so no rows can be chosen; leave out where, spare, spared")
             whole = self.share == 1 and self.mosaic == 1
             require(whole, f"{self.path} is streamed, so share and mosaic must stay 1; take fewer samples instead")
 
@@ -165,7 +168,8 @@ class Recipe:
     objective: str
     """distillation (a trunk from a teacher), hearing (an audio trunk, likewise), language (the decoder, from text
     alone), captioning (the whole model), contrastive (its keys), self_critical (the whole model, rewarded for what it
-    writes) or remembering (the whole model but its trunks, on memories of many items)."""
+    writes), lipreading (what sees motion, from timed words) or remembering (the whole model but its trunks, on memories
+    of many items)."""
     output: str
     """Folder for checkpoints, logs and the result."""
     data: DataSettings
@@ -181,7 +185,7 @@ class Recipe:
     labels: list[str] = field(default_factory=list)
     """Hearing: names of the classes, and digits as words, that the sounds are told apart by; none to learn no label."""
     words: list[str] = field(default_factory=list)
-    """Hearing: words that are told apart where they are spoken, of sounds whose words have times; none to learn none."""
+    """Hearing: words that are told apart where they are spoken, of sounds with timed words; none to learn none."""
     audio: AudioConfig | None = None
     """How sounds become items, in place of the preset's or the start's own; {} is the default."""
     tower: str | None = None
@@ -196,6 +200,10 @@ class Recipe:
     """Captioning: folder of the tokenizer; a `start` or a `decoder` brings its own."""
     trunk: str | None = None
     """Captioning: weights the trunk starts from."""
+    motion: MotionConfig | None = None
+    """How frames that follow each other closely become items, likewise."""
+    motion_encoder: str | None = None
+    """Weights that this starts from, as a lipreading run keeps them."""
     audio_trunk: str | None = None
     """Weights the audio trunk starts from, as a hearing run keeps them."""
     fusion: FusionConfig | None = None
@@ -221,7 +229,9 @@ class Recipe:
         require(self.preset in PRESETS, f"preset {self.preset!r} is unknown; known: {', '.join(PRESETS)}")
         whole = ("tokenizer", "start", "decoder")
         needed = {"distillation": ("teacher",), "hearing": ("teacher",)}
-        needed |= dict.fromkeys(("language", "captioning", "contrastive", "self_critical", "remembering"), whole)
+        needed |= dict.fromkeys(
+            ("language", "captioning", "contrastive", "self_critical", "lipreading", "remembering"), whole
+        )
         require(self.objective in needed, f"objective {self.objective!r} is unknown; known: {', '.join(needed)}")
         keys = needed[self.objective]
         given = any(getattr(self, key) is not None for key in keys)

@@ -14,7 +14,10 @@ def reader_of(root: str, source: Source) -> Sequence[Sample]:
     """The reader of a recipe's source."""
     images = None if source.images is None else Path(root) / source.images
     rows = read(place(root, source.path), split=source.split, images=images, where=source.where, **source.columns)
-    return rows if source.spare is None else Subset(rows, [row for row in range(len(rows)) if row % source.spare])
+    if source.spare is None and source.spared is None:
+        return rows
+    numbers = range(0, len(rows), source.spared or 1)
+    return Subset(rows, [row for row in numbers if source.spare is None or row % source.spare])
 
 
 def place(root: str, path: str) -> str | Path:

@@ -26,11 +26,11 @@ def caption_model(recipe: Recipe) -> tuple[MMMemGPTForConditionalGeneration, MMM
     """
     model, processor = fresh_model(recipe) if recipe.start is None else read_model(find(recipe.start))
     try:
-        model = grow(model, recipe.audio, recipe.fusion)
+        model = grow(model, recipe.audio, recipe.fusion, recipe.motion)
     except InputError:
         raise
     except ValueError as error:  # parts that do not fit together
-        raise InputError(f"{recipe.start or recipe.preset}: {error}; change audio or fusion") from None
+        raise InputError(f"{recipe.start or recipe.preset}: {error}; change audio, motion or fusion") from None
     if recipe.trunk is not None:
         load_trunk(model.image_encoder.trunk, Path(recipe.trunk))
     if recipe.audio_trunk is not None:
@@ -39,6 +39,12 @@ def caption_model(recipe: Recipe) -> tuple[MMMemGPTForConditionalGeneration, MMM
                 f"{recipe.audio_trunk}: the model hears nothing; add the key 'audio', {{}} for its defaults"
             )
         load_trunk(model.audio_encoder.trunk, Path(recipe.audio_trunk), "audio_trunk", "hearing run")
+    if recipe.motion_encoder is not None:
+        if model.motion_encoder is None:
+            raise InputError(
+                f"{recipe.motion_encoder}: the model sees no motion; add the key 'motion', {{}} for its defaults"
+            )
+        load_trunk(model.motion_encoder, Path(recipe.motion_encoder), "motion_encoder", "lipreading run")
     return model, processor
 
 

@@ -29,6 +29,7 @@ from mm_memgpt.objectives.captioning import Captioning
 from mm_memgpt.objectives.contrastive import Contrastive
 from mm_memgpt.objectives.distillation import Distillation, TrunkDistillation
 from mm_memgpt.objectives.hearing import Hearing, TrunkHearing
+from mm_memgpt.objectives.lipreading import FrameWords, Lipreading
 from mm_memgpt.objectives.remembering import Remembering
 from mm_memgpt.objectives.self_critical import CiderReward, SelfCritical
 from mm_memgpt.presets import PRESETS
@@ -42,8 +43,10 @@ from mm_memgpt.training.examples import (
     stack_photos,
 )
 from mm_memgpt.training.hearing import HearingExample, audio_config, open_sounds
+from mm_memgpt.training.items import Texts
 from mm_memgpt.training.library import Library
-from mm_memgpt.training.memories import Texts, examples_of
+from mm_memgpt.training.lips import Stretches, stack_stretches
+from mm_memgpt.training.memories import examples_of
 from mm_memgpt.training.mixture import Examples
 from mm_memgpt.training.recipe import Augment, Recipe
 from mm_memgpt.training.sources import reader_of
@@ -80,6 +83,7 @@ def build_task(recipe: Recipe) -> Task:
         "captioning": captioning_task,
         "contrastive": contrastive_task,
         "self_critical": self_critical_task,
+        "lipreading": lipreading_task,
         "remembering": remembering_task,
     }
     return tasks[recipe.objective](recipe)
@@ -216,6 +220,43 @@ def self_critical_task(recipe: Recipe) -> Task:
     return Task(model, objective, example, stack_photos, keeper(model, processor))
 
 
+def lipreading_task(recipe: Recipe) -> Task:
+    """What sees motion, from the words that people say in clips; keeps motion_encoder.safetensors.
+
+    Raises:
+        InputError: no words to learn, a model that sees no motion, or clips whose words have no times.
+    """
+    if not recipe.words:
+        raise InputError("lipreading learns words; list them under the key 'words'")
+    model, _ = caption_model(recipe)
+    if model.motion_encoder is None:
+        raise InputError("lipreading: the model sees no motion; add the key 'motion', {} for its defaults")
+    model.image_encoder.freeze()
+    library = Library(model, recipe.data.root, Path(recipe.remember.maps), ears=False)
+    config = model.config.motion
+
+    def keep(output: Path) -> None:
+        save_file(model.motion_encoder.state_dict(), output / "motion_encoder.safetensors")
+
+    def examples(skip: Skip) -> tuple[Examples, Examples]:
+        if len(recipe.data.train) != 1:
+            raise InputError("lipreading: list one source of clips under data.train")
+        makers = [
+            Stretches(library.lips(source, config.every), recipe.words, config.frames, source is not recipe.data.val)
+            for source in (recipe.data.train[0], recipe.data.val)
+        ]
+        length = round(recipe.optimiser.epochs * recipe.data.train[0].share * len(makers[0].maps))
+        return tuple(
+            Examples({"lips": maker}, {"lips": 1.0}, count, seed, skip)
+            for maker, count, seed in zip(
+                makers, (length, recipe.data.val_samples), (str(recipe.seed), "validation"), strict=True
+            )
+        )
+
+    student = FrameWords(model.motion_encoder, model.config.width, len(recipe.words))
+    return Task(student, Lipreading(), None, stack_stretches, keep, given="maps", examples=examples)
+
+
 def remembering_task(recipe: Recipe) -> Task:
     """The whole model but its trunks, on memories of many items; keeps it as a model folder in fp16.
 
@@ -237,7 +278,7 @@ def remembering_task(recipe: Recipe) -> Task:
     half = recipe.optimiser.precision == "bf16"
     objective = Remembering(bank, recipe.smoothing, mixture.keys, half, before, mixture.hold)
     collate = Bunches(processor.tokenizer.pad_token_id)
-    examples = partial(examples_of, recipe, library, texts)
+    examples = partial(examples_of, recipe, library, texts, model.config.motion)
     return Task(model, objective, None, collate, keeper(model, processor), given="examples", examples=examples)
 
 

@@ -9,7 +9,8 @@ from transformers import PreTrainedTokenizerFast
 from mm_memgpt.datasets.scenes import stretched
 from mm_memgpt.datasets.summaries import LONGEST
 from mm_memgpt.training.bunches import Bunches, memory_of
-from mm_memgpt.training.memories import Item, Memories, Text, Texts
+from mm_memgpt.training.items import Item, Text, Texts
+from mm_memgpt.training.memories import Memories
 from mm_memgpt.training.mixture import KINDS, Mixture
 from mm_memgpt.types import InputError
 

@@ -125,7 +125,7 @@ def test_the_last_of_two_changes_counts(file):
         ("audio={bin: 64}", "unknown key 'bin' in audio; known keys: bands, bins, heads, key,"),
         (
             "data.train.0={path: a.tar, streaming: true, samples: 5, where: {fold: 1}}",
-            "a.tar is streamed, so no rows can be chosen; leave out where",
+            "a.tar is streamed, so no rows can be chosen; leave out where, spare, spared",
         ),
         ("tokenizer=null", "objective captioning needs the key 'tokenizer' or 'start'"),
         ("start=nano", "start 'nano' brings its own tokenizer; leave out 'tokenizer'"),

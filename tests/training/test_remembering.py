@@ -11,7 +11,7 @@ from torch.nn.utils import clip_grad_norm_
 from mm_memgpt.models.loading import read_model
 from mm_memgpt.objectives.remembering import Remembering
 from mm_memgpt.training.bunches import Bunches
-from mm_memgpt.training.memories import Item
+from mm_memgpt.training.items import Item
 from mm_memgpt.training.recipe import read_recipe
 from mm_memgpt.training.run import train
 from mm_memgpt.training.tasks import build_task
