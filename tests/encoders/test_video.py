@@ -5,8 +5,10 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from mm_memgpt.config import MotionConfig
 from mm_memgpt.datasets.clip_tracks import Moment
 from mm_memgpt.encoders.image import ImageEncoder
+from mm_memgpt.encoders.motion import MotionEncoder
 from mm_memgpt.encoders.video import VideoEncoder
 from mm_memgpt.presets import tiny
 from mm_memgpt.types import MODALITIES, Features, InputError
@@ -140,3 +142,39 @@ def test_what_does_not_fit_is_refused(image):
         list(VideoEncoder(image, Ear(key_width=5), pixels).encode_moments(MOMENTS, source=0))
     with pytest.raises(ValueError, match="batch 0 must be at least 1; try batch=16"):
         VideoEncoder(image, None, pixels).encode_moments(MOMENTS, source=0, batch=0)
+
+
+@pytest.fixture(scope="module")
+def close(image) -> VideoEncoder:
+    torch.manual_seed(2)
+    motion = MotionEncoder(MotionConfig(frames=3, cell=2, inner=4), image.map_shape, width=8, key_width=6).eval()
+    return VideoEncoder(image, Ear(), pixels, motion)
+
+
+def test_looked_at_closely_frames_come_by_stretches_with_the_last_of_them(close):
+    moments = [
+        seen(0, 0.1, 10),
+        heard(0, 0.15),
+        seen(0.1, 0.2, 90),
+        seen(0.2, 0.3, 5),
+        heard(0.15, 0.3),
+        seen(0.3, 0.4, 7),
+    ]
+    [features] = close.encode_moments(moments, source=3)
+    assert features.modality.tolist() == [[1, 0, 1, 0]]
+    assert features.time.tolist() == [[[0, 0.15], [0, 0.3], [0.15, 0.3], [0.3, 0.4]]]
+    assert features.mask.sum(-1).tolist() == [[2, 3, 2, 1]]
+    maps = close.image.look(torch.cat([pixels(moments[place].photo) for place in (0, 2, 3)]))
+    alone = close.motion(maps[None, None])
+    torch.testing.assert_close(features.tokens[0, 1, :3], alone.tokens[0, 0, :3])
+    torch.testing.assert_close(features.key[0, 1], alone.key[0, 0])
+
+
+@pytest.mark.parametrize("batch", [1, 2, 16])
+def test_stretches_are_the_same_whatever_the_group(close, batch):
+    moments = [seen(number / 10, (number + 1) / 10, 20 * number) for number in range(7)]
+    [whole] = close.encode_moments(moments, source=0)
+    parts = list(close.encode_moments(moments, source=0, batch=batch))
+    assert sum(part.tokens.shape[1] for part in parts) == 3
+    together = torch.cat([part.key for part in parts], dim=1)
+    torch.testing.assert_close(together, whole.key)

@@ -112,6 +112,6 @@ def test_the_items_of_a_scene_are_those_that_its_answer_needs(task):
         for source, due in enumerate(scene.items):
             kind = "image" if due.photo else "text" if due.note else "audio"
             mine = [item for item in items if item.source == source]
-            assert {item.modality for item in mine} == {kind}
+            assert {item.kind for item in mine} == {kind}
             assert min(item.time[0] for item in mine) == due.start
             assert max(item.time[1] for item in mine) == pytest.approx(due.end, abs=1e-3)
