@@ -12,11 +12,12 @@ from PIL import Image
 from torch import Tensor
 
 from mm_memgpt.datasets.base import Reader
+from mm_memgpt.datasets.camera import RULES
 from mm_memgpt.datasets.sound import RATE
 from mm_memgpt.encoders.image import pixel_statistics
 from mm_memgpt.models.mm_memgpt import MMMemGPTForConditionalGeneration
 from mm_memgpt.training.examples import normalise
-from mm_memgpt.training.maps import Maps, Photos, Sounds, fingerprint, keep
+from mm_memgpt.training.maps import Camera, Maps, Photos, Sounds, fingerprint, keep
 from mm_memgpt.training.recipe import Source
 from mm_memgpt.training.sources import reader_of
 from mm_memgpt.types import InputError
@@ -50,6 +51,7 @@ class Library:
         self.prints = {
             "photos": fingerprint(model.image_encoder.trunk, (image.trunk, image.trunk_args, image.size)),
             "sounds": fingerprint(model.audio_encoder.trunk, heard),
+            "clips": fingerprint(model.image_encoder.trunk, (image.trunk, image.trunk_args, image.size, RULES)),
         }
 
     def photos(self, source: Source) -> Maps:
@@ -59,6 +61,13 @@ class Library:
     def sounds(self, source: Source) -> Maps:
         """Of a source's sounds, piece by piece, also cut half a piece later."""
         return keep(self._place("sounds", source), self._reader(source), lambda: Sounds(self.audio_encoder))
+
+    def clips(self, source: Source, count: int) -> Maps:
+        """Of the clips that a made camera takes of a source's first `count` photos, frame by frame, by two moves."""
+        rows = self._reader(source)
+        count = min(count, len(rows))
+        place = self._place("clips", source)
+        return keep(place.with_name(f"{place.name}_{count}"), rows, lambda: Camera(self.see), count)
 
     def see(self, photos: list[Image.Image]) -> Tensor:
         """The image trunk's maps (n, c, h, w) of photos."""
