@@ -18,7 +18,7 @@ from mm_memgpt.memory.bank import MemoryBank
 from mm_memgpt.objectives.contrastive import HIGHEST_SCALE, contrastive_loss
 from mm_memgpt.types import Features
 
-PAIRED = ("captions", "sounds")
+PAIRED = ("captions", "sounds", "clips")
 """Kinds whose memory is one thing and whose text is a sentence about it, so that their keys can be compared."""
 
 
@@ -75,7 +75,7 @@ class Remembering:
     Args:
         bank: the memory in training; in evaluation it is the model's own.
         smoothing: of the labels in training.
-        keys: weight of the contrastive loss between the keys of lone photos or sounds and of their first sentences.
+        keys: weight of the contrastive loss between the keys of lone photos, sounds or clips and their first sentences.
         half: whether to compute in bfloat16 where that is safe.
         before: the model as it was; in training, captions are held to what it would write.
         hold: share of the captions' loss that does so (arXiv:1606.09282 eq. 2, at temperature 1).

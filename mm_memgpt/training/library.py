@@ -12,11 +12,12 @@ from PIL import Image
 from torch import Tensor
 
 from mm_memgpt.datasets.base import Reader
+from mm_memgpt.datasets.camera import RULES
 from mm_memgpt.datasets.sound import RATE
 from mm_memgpt.encoders.image import pixel_statistics
 from mm_memgpt.models.mm_memgpt import MMMemGPTForConditionalGeneration
 from mm_memgpt.training.examples import normalise
-from mm_memgpt.training.maps import Frames, Lips, Maps, Photos, Sounds, SpeechSounds, fingerprint, keep
+from mm_memgpt.training.maps import Camera, Frames, Lips, Maps, Photos, Sounds, SpeechSounds, fingerprint, keep
 from mm_memgpt.training.recipe import Source
 from mm_memgpt.training.sources import reader_of
 from mm_memgpt.types import InputError
@@ -48,7 +49,11 @@ class Library:
         self.image_encoder, self.audio_encoder = model.image_encoder, model.audio_encoder
         self.statistics = pixel_statistics(model.config.image)
         self.root, self.folder = root, folder
-        self.prints = {"photos": fingerprint(model.image_encoder.trunk, (image.trunk, image.trunk_args, image.size))}
+        seen = (image.trunk, image.trunk_args, image.size)
+        self.prints = {
+            "photos": fingerprint(model.image_encoder.trunk, seen),
+            "clips": fingerprint(model.image_encoder.trunk, (*seen, RULES)),
+        }
         if audio is not None:
             heard = (audio.trunk, audio.trunk_args, audio.samples, audio.bins, audio.step, audio.mean, audio.std)
             self.prints["sounds"] = fingerprint(model.audio_encoder.trunk, heard)
@@ -75,6 +80,13 @@ class Library:
         """Of a source's clips where they move most, a frame in so many seconds, as they are and mirrored."""
         name = f"lips_{every:g}"
         return keep(self._place("photos", source, name), self._reader(source), lambda: Lips(self.see, every))
+
+    def clips(self, source: Source, count: int) -> Maps:
+        """Of the clips that a made camera takes of a source's first `count` photos, frame by frame, by two moves."""
+        rows = self._reader(source)
+        count = min(count, len(rows))
+        place = self._place("clips", source)
+        return keep(place.with_name(f"{place.name}_{count}"), rows, lambda: Camera(self.see), count)
 
     def see(self, photos: list[Image.Image]) -> Tensor:
         """The image trunk's maps (n, c, h, w) of photos."""

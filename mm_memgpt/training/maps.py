@@ -23,6 +23,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor, nn
 
+from mm_memgpt.datasets.camera import move_of, watched
 from mm_memgpt.datasets.clip import Clip, open_clip
 from mm_memgpt.datasets.sound import pieces
 from mm_memgpt.encoders.audio import AudioEncoder
@@ -75,6 +76,20 @@ class Photos:
         if sample.image is None:
             raise InputError(f"{sample.source}: has no photo; name the column of photos")
         return [Piece(PHOTO_VIEWS[view](sample.image))]
+
+
+class Camera:
+    """Clips that a made camera takes of photos, a piece each frame that is kept; with two views, by two moves."""
+
+    def __init__(self, see: Callable[[list[Image.Image]], Tensor], views: int = 2) -> None:
+        self.perceive, self.views = see, ("plain", "again")[:views]
+
+    def pieces(self, sample: Sample, view: str) -> list[Piece]:
+        """The frames of a clip of a sample's photo."""
+        if sample.image is None:
+            raise InputError(f"{sample.source}: has no photo; name the column of photos")
+        clip = watched(sample.image, move_of(sample.source, view))
+        return [Piece(moment.photo, (moment.start, moment.end)) for moment in clip]
 
 
 class Sounds:

@@ -48,8 +48,9 @@ class Memories:
         captioned: of the photos whose captions are learned.
         texts: makes tokens.
         mixture: how memories are disturbed.
-        captions: sentences a photo gives at a time.
+        captions: sentences a photo or clip gives at a time.
         training: whether they are disturbed at all; without it, everything is as it was drawn.
+        clips: of the clips whose captions are learned.
         speech: makes the examples of clips in which somebody talks, where there are any.
     """
 
@@ -62,10 +63,12 @@ class Memories:
         mixture: Mixture,
         captions: int,
         training: bool,
+        clips: Sequence[Maps] = (),
         speech: Speech | None = None,
     ) -> None:
         self.pools, self.maps, self.captioned, self.texts = pools, maps, captioned, texts
-        self.mixture, self.count, self.training, self.speech = mixture, captions, training, speech
+        self.mixture, self.count, self.training = mixture, captions, training
+        self.clips, self.speech = clips, speech
 
     @property
     def makers(self) -> dict[str, Callable[[Random], dict[str, Any] | None]]:
@@ -75,21 +78,17 @@ class Memories:
             "sounds": self.sound,
             "questions": self.question,
             "summaries": self.summary,
+            "clips": self.clip,
             **({} if self.speech is None else {"speech": self.speech}),
         }
 
     def caption(self, generator: Random) -> dict[str, Any] | None:
         """A lone photo with its sentences, and no prompt; None for a photo without any."""
-        sizes = [len(each) for each in self.captioned]
-        maps = draw(generator, self.captioned, sizes)
-        number = draw(generator, range(len(maps)))
-        items = self._photo(maps, number, (0.0, 0.0), 0, generator)
-        written = maps.captions[number]
-        if not written:
-            return None
-        order = generator.sample(range(len(written)), k=len(written))
-        chosen = [written[order[place % len(order)]] for place in range(self.count)]
-        return {"kind": "captions", "items": items, "text": [self.texts(sentence(each)) for each in chosen]}
+        return self._captioned("captions", self.captioned, generator)
+
+    def clip(self, generator: Random) -> dict[str, Any] | None:
+        """A lone clip with the sentences of the photo that it was made of, and no prompt; None for one without any."""
+        return self._captioned("clips", self.clips, generator)
 
     def sound(self, generator: Random) -> dict[str, Any]:
         """A lone sound or spoken digit with a sentence about it and no prompt, or a digit that is asked for."""
@@ -143,6 +142,17 @@ class Memories:
             items.sort(key=lambda item: item.time[1])
         return items
 
+    def _captioned(self, kind: str, sources: Sequence[Maps], generator: Random) -> dict[str, Any] | None:
+        maps = draw(generator, sources, [len(each) for each in sources])
+        number = draw(generator, range(len(maps)))
+        items = self._pieces("image", maps, number, 0.0, 0, generator)
+        written = maps.captions[number]
+        if not written:
+            return None
+        order = generator.sample(range(len(written)), k=len(written))
+        chosen = [written[order[place % len(order)]] for place in range(self.count)]
+        return {"kind": kind, "items": items, "text": [self.texts(sentence(each)) for each in chosen]}
+
     def _view(self, maps: Maps, generator: Random) -> str:
         return draw(generator, maps.views) if self.training else maps.views[0]
 
@@ -151,10 +161,15 @@ class Memories:
         return [Item("image", contents[0], time, source)]
 
     def _sound(self, heard: Heard, start: float, source: int, generator: Random) -> list[Item]:
-        maps = self.maps[heard.row.file]
-        contents, times = maps.row(heard.row.number, self._view(maps, generator))
+        return self._pieces("audio", self.maps[heard.row.file], heard.row.number, start, source, generator)
+
+    def _pieces(
+        self, modality: str, maps: Maps, number: int, start: float, source: int, generator: Random
+    ) -> list[Item]:
+        """All that the maps have of a row, from a second on."""
+        contents, times = maps.row(number, self._view(maps, generator))
         return [
-            Item("audio", content, (start + begin, start + end), source)
+            Item(modality, content, (start + begin, start + end), source)
             for content, (begin, end) in zip(contents, times, strict=True)
         ]
 
@@ -175,9 +190,12 @@ def read_memories(
         raise InputError("remember.speech: the model sees no motion; add the key 'motion', {} for its defaults")
     training, mixture = part == "train", recipe.remember
     pools = read_pools(Path(recipe.data.root), part, mixture.folds if training else mixture.val_folds)
-    captioned = [library.photos(source) for source in (recipe.data.train if training else [recipe.data.val])]
+    sources = recipe.data.train if training else [recipe.data.val]
+    captioned = [library.photos(source) for source in sources]
+    filmed = mixture.clip_photos if training else recipe.data.val_samples
+    clips = [library.clips(source, filmed) for source in sources] if mixture.clips > 0 else []
     speech = read_speech(library, motion, texts, training) if mixture.speech > 0 else None
-    return Memories(pools, maps_of(pools, library), captioned, texts, mixture, recipe.captions, training, speech)
+    return Memories(pools, maps_of(pools, library), captioned, texts, mixture, recipe.captions, training, clips, speech)
 
 
 def maps_of(pools: Pools, library: Library) -> dict[str, Maps]:

@@ -18,8 +18,9 @@ from mm_memgpt.types import InputError
 ATTEMPTS = 100
 """How often a kind is tried for one place: some scenes settle no question, and some samples are broken."""
 
-KINDS = ("captions", "sounds", "questions", "summaries", "speech")
-"""What can be written about a memory: a photo's sentences, a sound's, answers, a whole scene's sentence, words said."""
+KINDS = ("captions", "clips", "sounds", "questions", "summaries", "speech")
+"""What can be written about a memory: a photo's sentences, a clip's, a sound's, answers, a whole scene's sentence, and
+the words that are said."""
 
 
 @dataclass(kw_only=True)
@@ -34,8 +35,12 @@ class Mixture:
     """Share of scenes with questions."""
     summaries: float = 0.1
     """Share of scenes with a sentence about all of it."""
+    clips: float = 0.0
+    """Share of lone clips, made of photos of `data.train` by a moving camera, with the photos' sentences."""
     speech: float = 0.0
     """Share of clips of a talker, by sound, lips or both, with the words that are said."""
+    clip_photos: int = 2000
+    """Photos of each source that clips are made of, the first ones: each takes six to eight maps on disk."""
     samples: int = 6000
     """Examples an epoch."""
     asked: int = 3
@@ -64,6 +69,7 @@ class Mixture:
         shares = [getattr(self, kind) for kind in KINDS]
         require(min(shares) >= 0 and sum(shares) > 0, f"shares of {', '.join(KINDS)} must be at least 0, not all 0")
         require(min(self.samples, self.asked) >= 1, f"samples {self.samples}, asked {self.asked}: both at least 1")
+        require(self.clip_photos >= 1, f"clip_photos {self.clip_photos} must be at least 1; try clip_photos=2000")
         require(0 <= self.dropout < 1, f"dropout {self.dropout} must be at least 0 and below 1; try dropout=0.15")
         require(self.stretch >= 1, f"stretch {self.stretch} must be at least 1; try stretch=4")
         require(0 <= self.hold <= 1, f"hold {self.hold} must lie in 0..1; try hold=0.5")

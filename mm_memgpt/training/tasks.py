@@ -260,6 +260,8 @@ def lipreading_task(recipe: Recipe) -> Task:
 def remembering_task(recipe: Recipe) -> Task:
     """The whole model but its trunks, on memories of many items; keeps it as a model folder in fp16.
 
+    What sees photos stays as it is, too, where a model is the start: what it says of them must not get worse.
+
     Raises:
         InputError: the model cannot hear or read, ears without weights, an encoder-decoder, or data that fall short.
     """
@@ -272,6 +274,8 @@ def remembering_task(recipe: Recipe) -> Task:
     mixture = recipe.remember
     library = Library(model, recipe.data.root, Path(mixture.maps))
     model.image_encoder.freeze()
+    if before is not None:
+        model.image_encoder.requires_grad_(False)
     model.audio_encoder.freeze()
     texts = Texts(processor.tokenizer, model.begin(1).item(), recipe.longest)
     bank = MemoryBank(**asdict(replace(model.bank.geometry, slots=mixture.slots, ring=mixture.ring)))

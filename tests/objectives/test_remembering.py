@@ -147,6 +147,25 @@ def test_in_training_the_keys_of_a_photo_and_its_first_sentence_meet(model):
     assert len(whole) == 2
 
 
+def test_the_key_of_a_clip_is_the_direction_of_its_frames_keys_and_meets_its_first_sentence(model):
+    _, _, seen, _ = maps(model, 5, 1)
+    text = texts([[0, 5, 6, 1], [0, 8, 1], [0, 9, 9, 1]], [1] * 3, [0, 0, 1])
+    real = torch.tensor([[True, True, False], [True, True, True]])
+    filmed = {"image": seen, "order": torch.tensor([[0, 1, 0], [2, 3, 4]]), "real": real}
+    second = torch.arange(3.0).double()
+    filmed |= {"time": torch.stack([second, second + 1], -1).repeat(2, 1, 1), "source": torch.zeros(2, 3).long()}
+    batch = {"examples": torch.full((2,), 4), "bunches": {"clips": filmed | text}}
+    keys = Remembering(model.bank, 0.0, keys=0.5)(model.train(), batch)["keys"]
+    with torch.no_grad():
+        frames = perceived(model, filmed).key
+        clips = [frames[0, :2].sum(0), frames[1].sum(0)]
+        written = sentence_keys(model, text)
+        scale = model.text_encoder.scale.exp()
+        cosines = torch.stack([torch.cosine_similarity(clip.unsqueeze(0), written) for clip in clips])
+    rows = [-(scale * each).log_softmax(-1).diag().mean() for each in (cosines, cosines.T)]
+    torch.testing.assert_close(keys.detach(), sum(rows) / 2)
+
+
 def test_what_is_written_about_photos_is_held_to_what_the_model_wrote_before(model):
     _, _, seen, _ = maps(model, 2, 1)
     text = texts([[0, 5, 6, 1], [0, 8, 1]], [1] * 2, [0, 1])

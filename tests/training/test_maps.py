@@ -9,8 +9,9 @@ import torch
 from PIL import Image
 
 from mm_memgpt.config import AudioConfig
+from mm_memgpt.datasets.camera import move_of, watched
 from mm_memgpt.encoders.audio import AudioEncoder
-from mm_memgpt.training.maps import BATCH, Photos, Sounds, fingerprint, keep
+from mm_memgpt.training.maps import BATCH, Camera, Photos, Sounds, fingerprint, keep
 from mm_memgpt.types import InputError, Sample
 
 
@@ -93,6 +94,27 @@ def test_the_pieces_of_a_sound_are_as_the_encoder_hears_them_at_their_times(tmp_
     _, later = maps.row(0, "later")
     assert np.allclose(later, [[0, 0.4875], [0.4875, 1.4625], [1.4625, len(sound) / rate]])
     assert maps.row(1)[0].shape == (1, *due.shape[1:])
+
+
+def scenery(row: int) -> Sample:
+    pixels = np.random.default_rng(row).integers(0, 31, (6, 8, 3), dtype=np.uint8) * 8
+    return Sample(source=f"folder/a.parquet:{row}", image=Image.fromarray(pixels).resize((64, 48)), captions=("Hm .",))
+
+
+def test_a_clip_is_the_frames_of_a_made_camera_at_their_times_in_each_view_by_another_move(tmp_path):
+    rows = [scenery(0), replace(scenery(1), image=None), scenery(2)]
+    maps = keep(tmp_path / "maps", rows, lambda: Camera(see))
+    for number in (0, 2):
+        for view in maps.views:
+            due = watched(rows[number].image, move_of(f"a.parquet:{number}", view))
+            seen, times = maps.row(number, view)
+            assert len(due) in (3, 4)
+            assert torch.equal(seen, see([moment.photo for moment in due]).half())
+            assert times == [[moment.start, moment.end] for moment in due]
+    assert maps.row(0, "plain")[0].tolist() != maps.row(0, "again")[0].tolist()
+    assert maps.captions[2] == ("Hm .",)
+    with pytest.raises(InputError, match=r"^folder/a.parquet:1: has no photo"):
+        maps.row(1)
 
 
 def test_other_weights_or_settings_have_another_print():

@@ -90,7 +90,7 @@ def memories(scenery_pools, texts):
     def make(training: bool, **mixture) -> Memories:
         maps = {"photos": Still(1), "sounds": Still(2), "digits": Still(1)}
         whole = Texts(texts.tokenizer, 0, longest=200)
-        return Memories(scenery_pools, maps, [maps["photos"]], whole, Mixture(**mixture), 3, training)
+        return Memories(scenery_pools, maps, [maps["photos"]], whole, Mixture(**mixture), 3, training, [Still(4)])
 
     return make
 
@@ -120,12 +120,30 @@ def test_each_kind_is_what_it_says(memories):
     assert {len(example["text"]) for example in made["captions"]} == {3}
     assert {len(example["items"]) for example in made["captions"]} == {1}
     assert {len({item.source for item in example["items"]}) for example in made["sounds"]} == {1}
+    assert {len(example["text"]) for example in made["clips"]} == {3}
     assert max(len({item.source for item in example["items"]}) for example in made["summaries"]) <= LONGEST
     assert max(len(example["text"]) for example in filter(None, made["questions"])) == 3
     views = {item.content.item() % 1 for example in made["captions"] for item in example["items"]}
     assert views == {0, 0.5}
     lone = [memories(False).caption(Random(f"{n}"))["items"][0].content.item() % 1 for n in range(20)]
     assert set(lone) == {0}
+
+
+def test_a_clip_is_one_source_whose_frames_come_a_second_apart_with_the_photos_sentences(memories):
+    made = [memories(True).clip(Random(f"{number}")) for number in range(30)]
+    rows = set()
+    for example in made:
+        assert [item.time for item in example["items"]] == [(0, 1), (1, 2), (2, 3), (3, 4)]
+        assert {(item.kind, item.source) for item in example["items"]} == {("image", 0)}
+        [row] = {item.content.item() for item in example["items"]}  # one view of one photo
+        rows.add(row)
+        assert {text.given for text in example["text"]} == {1}  # no prompt
+    assert len(rows) > 20
+    assert {row % 1 for row in rows} == {0, 0.5}
+    Still.captions[3:4] = [()]
+    untold = [memories(False).clip(Random(f"{number}")) for number in range(200)]
+    Still.captions[3:4] = [Still.captions[0]]
+    assert None in untold
 
 
 def test_items_come_by_source_or_by_their_ends(memories):

@@ -43,6 +43,7 @@ def test_nothing_made_is_tried_again_and_what_is_broken_is_told():
         ({"dropout": 1.0}, "dropout 1.0 must be at least 0 and below 1"),
         ({"stretch": 0.5}, "stretch 0.5 must be at least 1"),
         ({"asked": 0}, "asked 0: both at least 1"),
+        ({"clip_photos": 0}, "clip_photos 0 must be at least 1"),
         ({"keys": -0.1}, "keys -0.1 must be at least 0"),
     ],
 )

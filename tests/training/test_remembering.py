@@ -16,28 +16,29 @@ from mm_memgpt.training.recipe import read_recipe
 from mm_memgpt.training.run import train
 from mm_memgpt.training.tasks import build_task
 from mm_memgpt.types import InputError
+from mm_memgpt.words import sentence
 
 
 def logged(output, step) -> list[dict]:
     return json.loads((output / f"checkpoint-{step}" / "trainer_state.json").read_text())["log_history"]
 
 
-def test_a_run_of_all_kinds_lowers_its_loss_and_leaves_the_trunks_as_they_were(remembering, deaf, tmp_path):
-    figures = train(remembering(tmp_path, {"samples": 36}))
+def test_a_run_of_all_kinds_lowers_its_loss_and_leaves_the_trunks_and_photos_as_they_were(remembering, deaf, tmp_path):
+    figures = train(remembering(tmp_path, {"samples": 36, "clips": 0.1, "clip_photos": 5}))
     report = json.loads((tmp_path / "output" / "report.json").read_text())
     assert (report["samples"], report["skipped"]) == (36, [])
     first, last = (row["eval_loss"] for row in logged(tmp_path / "output", 6) if "eval_loss" in row)
     assert figures["eval_loss"] == last < first
     parts = {name for row in logged(tmp_path / "output", 6) for name in row}
-    assert {"captions", "sounds", "questions", "summaries", "right", "keys"} <= parts
+    assert {"captions", "sounds", "questions", "summaries", "clips", "right", "keys"} <= parts
 
     after = read_model(tmp_path / "output")[0].state_dict()
     before = load_file(deaf / "model.safetensors") | {
         f"audio_encoder.trunk.{name}": value for name, value in load_file(deaf / "ears.safetensors").items()
     }
     same = {name for name, value in before.items() if torch.equal(after[name], value.half().to(after[name].dtype))}
-    assert {name for name in before if ".trunk." in name} <= same
-    for part in ("image_encoder.project", "text_encoder", "fuser.graph", "fuser.cross_attention", "decoder"):
+    assert {name for name in before if ".trunk." in name or name.startswith("image_encoder.")} <= same
+    for part in ("text_encoder", "fuser.graph", "fuser.cross_attention", "decoder"):
         assert any(name.startswith(part) and name not in same for name in before), part
     assert after["fuser.order.output.weight"].abs().max() > 0
 
@@ -59,6 +60,20 @@ def test_a_resumed_run_is_an_unbroken_one(remembering, tmp_path, interrupt):
 def task(remembering, tmp_path):
     torch.manual_seed(0)
     return build_task(read_recipe(remembering(tmp_path, {"keys": 0.0})))
+
+
+def test_clips_are_made_of_the_first_photos_and_only_where_they_have_a_share(remembering, tmp_path, task):
+    makers = [part.makers["clips"].__self__ for part in task.examples(None)]
+    assert [memories.clips for memories in makers] == [[], []]
+    filmed = build_task(read_recipe(remembering(tmp_path, {"clips": 0.2, "clip_photos": 5})))
+    training, validation = (part.makers["clips"].__self__ for part in filmed.examples(None))
+    assert [len(maps) for maps in (*training.clips, *validation.clips)] == [5, 6]  # of val as many as val_samples
+    first = [
+        training.texts(sentence(f"A {thing} .")).tokens.tolist() for thing in ("dog", "cat", "boat", "horse", "guitar")
+    ]
+    written = [training.clip(Random(f"{number}"))["text"][0].tokens.tolist() for number in range(40)]
+    assert all(text in written for text in first)
+    assert all(text in first for text in written)
 
 
 def alike(task, count: int) -> dict:
