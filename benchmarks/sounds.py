@@ -3,10 +3,12 @@
     python -m benchmarks.sounds                               trains on three folds and hears the fourth, four times
     python -m benchmarks.sounds --folds 1 --set optimiser.epochs=1        tries it on one, briefly
     python -m benchmarks.sounds --test                        hears the spoken digits of the test as well
+    python -m benchmarks.sounds --write                       teaches nano to write of each fold's sounds, and reads it
+    python -m benchmarks.sounds --model nano --folds 4 --test only reads what a model writes, as a user would ask it
 
-Notable: neither trunk nor teacher hears anything of the fourth fold while the trunk learns; a clip is told by the mean
-over its pieces of the log-probabilities of the label head, among all labels, digits too; what is done is kept and never
-done again, a killed run goes on.
+Notable: neither trunk nor teacher hears anything of the fourth fold while the trunk learns, nor does what writes; a
+clip is told by the mean over its pieces of the log-probabilities of the label head, among all labels, digits too, or by
+the one class that a written sentence names; what is done is kept and never done again, a killed run goes on.
 
 n clips   k labels   e embedding of the teacher
 """
@@ -26,12 +28,16 @@ from torch import Tensor
 from benchmarks.features import digest
 from mm_memgpt.config import AudioConfig
 from mm_memgpt.datasets.base import read
-from mm_memgpt.datasets.sound import pieces
+from mm_memgpt.datasets.sound import RATE, pieces
+from mm_memgpt.datasets.templates import digit_word, read_digit, read_sound
 from mm_memgpt.encoders.audio import create_trunk
 from mm_memgpt.evaluation.bootstrap import Score, bootstrap
 from mm_memgpt.knowledge.sound_teacher import SoundTeacher
+from mm_memgpt.models.loading import find
 from mm_memgpt.objectives.hearing import TrunkHearing
+from mm_memgpt.pipeline import Pipeline, load
 from mm_memgpt.training.hearing import audio_config, label_of, sound_of
+from mm_memgpt.training.mixture import KINDS
 from mm_memgpt.training.recipe import Recipe, read_recipe
 from mm_memgpt.training.run import last_checkpoint, train
 from mm_memgpt.training.sound_pieces import audible
@@ -123,6 +129,39 @@ def told(results: Results, name: str, ears: Ears, samples: Iterator[Sample]) -> 
     return results.keep(name, [ears.say(sound_of(sample)) for sample in samples])
 
 
+def writer(fold: int, given: argparse.Namespace) -> Pipeline:
+    """nano with the ears that have not heard a fold, taught to write of the others' sounds, from an earlier run or now.
+
+    Of the recipe of memories only the lone sounds are learned, so it takes minutes and not an hour.
+    """
+    folder = given.output / f"writes-without-{fold}"
+    if not (folder / "report.json").exists():
+        *learned_from, chosen_by = (each for each in FOLDS if each != fold)
+        changes = [
+            *(f"remember.{kind}={1 if kind == 'sounds' else 0}" for kind in KINDS),
+            f"remember.folds={learned_from}",
+            f"remember.val_folds=[{chosen_by}]",
+            f"audio_trunk={given.output / f'without-{fold}' / 'audio_trunk.safetensors'}",
+            *("motion=null", "motion_encoder=null", f"data.root={given.data}", f"output={folder}"),
+            *("remember.samples=1600", "optimiser.epochs=2", "checkpoints=2", "data.val_samples=64"),
+            *given.write_set,
+        ]
+        train(given.write_recipe, changes, resume=last_checkpoint(folder) is not None)
+    return load(folder, device="cpu")
+
+
+def read_off(results: Results, name: str, model: Pipeline, samples: Sequence[Sample]) -> list[str]:
+    """The label that the model's sentence about each sample names, "" where it names none or several."""
+    if name in results.known:
+        return results.known[name]
+    found = []
+    for sample in samples:
+        text = model.caption((sound_of(sample), RATE)).text
+        digit = read_digit(text)
+        found.append(read_sound(text) or ("" if digit is None else digit_word(digit)))
+    return results.keep(name, found)
+
+
 def nearest(results: Results, teacher: SoundTeacher, clips: Sequence[tuple[int, Sample]]) -> list[str]:
     """What the teacher's embedding says of each clip (fold and sample): the class in the other folds that is nearest.
 
@@ -161,7 +200,7 @@ def compare(given: argparse.Namespace) -> list[str]:
     if given.test:
         parts["test"] = read(given.data / DIGITS)
     due = {part: [label_of(sample) for sample in reader] for part, reader in parts.items()}
-    rows, clips, right, digits = [], [], [], {part: [] for part in parts}
+    rows, clips, right, written, digits = [], [], [], [], {part: [] for part in parts}
     for fold in given.folds:
         held_out = read(given.data / CLIPS, where={"fold": fold})
         ears = learned(fold, recipe, given)
@@ -169,16 +208,35 @@ def compare(given: argparse.Namespace) -> list[str]:
         clips += [(fold, sample) for sample in held_out]
         right += [one == label_of(sample) for one, (_, sample) in zip(said, clips[-len(said) :], strict=True)]
         rows.append(line(f"ESC-10, fold {fold}", right[-len(said) :]))
+        if given.write:
+            said = read_off(results, f"written-{fold}", writer(fold, given), held_out)
+            written += [one == label_of(sample) for one, sample in zip(said, held_out, strict=True)]
+            rows.append(line(f"ESC-10, fold {fold}, written", written[-len(said) :]))
         for part, reader in parts.items():
             said = told(results, f"{part}-{fold}", ears, iter(reader))
             digits[part].append([one == other for one, other in zip(said, due[part], strict=True)])
     if set(given.folds) == set(FOLDS):
         rows.append(line("ESC-10, all of them", right))
+        if given.write:
+            rows.append(line("ESC-10, all of them, written", written))
         peer = nearest(results, SoundTeacher(given.data / recipe.teacher), clips)
         mean = [one == label_of(sample) for one, (_, sample) in zip(peer, clips, strict=True)]
         rows.append(line("ESC-10, by the teacher's embedding: the nearest class's mean", mean))
     for part, each in digits.items():
         rows.append(line(f"spoken digits, {part}, mean over the folds' ears", np.mean(each, axis=0)))
+    return rows
+
+
+def ask(given: argparse.Namespace) -> list[str]:
+    """The rows of a table of what one model writes."""
+    model, rows, results = load(given.model, device="cpu"), [], Results(given)
+    weights = digest(find(given.model) / "model.safetensors")
+    parts = {f"ESC-10, fold {fold}": read(given.data / CLIPS, where={"fold": fold}) for fold in given.folds}
+    if given.test:
+        parts["spoken digits, test"] = read(given.data / DIGITS)
+    for part, reader in parts.items():
+        said = read_off(results, f"{weights} {part}", model, reader)
+        rows.append(line(f"{part}, written", [one == label_of(each) for one, each in zip(said, reader, strict=True)]))
     return rows
 
 
@@ -191,12 +249,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--set", action="append", default=[], help="change a key of the recipe, as mm-memgpt train does"
     )
+    parser.add_argument("--write", action="store_true", help="teach nano to write of each fold's sounds, and read it")
+    parser.add_argument("--write-recipe", type=Path, default=Path("recipes/remember.yaml"), help="how that is taught")
+    parser.add_argument("--write-set", action="append", default=[], help="change a key of that recipe")
+    parser.add_argument("--model", help="read what this one writes, and train nothing")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="the data's folder")
     parser.add_argument("--output", type=Path, default=Path("runs/sounds"), help="weights and figures")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
     try:
-        rows = compare(given)
+        rows = compare(given) if given.model is None else ask(given)
     except (InputError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -148,10 +148,11 @@ def table(file: Path, **columns: list) -> None:
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory) -> Path:
+def world(tmp_path_factory, film) -> Path:
     """A folder laid out as the project's data: photos of one thing each, tones, digits, sentences; and a tokenizer.
 
-    Photo i of a part is of thing i, sound i of class i modulo 10 and fold 1 + i // 10, digit i is said by recording i.
+    Photo i of a part is of thing i, sound i of class i modulo 10 and fold 1 + i // 10, digit i is said by recording i;
+    three clips of two seconds say a word in each.
     """
     folder = tmp_path_factory.mktemp("world")
     captions = [[f"A {thing} ."] * 5 for thing in THINGS]
@@ -174,12 +175,20 @@ def world(tmp_path_factory) -> Path:
         index=list(range(10)),
         duration=[0.4] * 10,
     )
+    clips = [film(folder / f"{number}.mp4", (40 * number, 200 - 40 * number), fps=12) for number in range(3)]
+    table(
+        folder / "video/grid_s1_train.parquet",
+        video=[clip.read_bytes() for clip in clips],
+        words=[["bin", "blue"], ["lay", "red"], ["bin", "red"]],
+        word_start=[[0.2, 1.1]] * 3,
+        word_end=[[0.9, 1.9]] * 3,
+    )
     said = [f"{text} Who or what was seen, heard, said in the first, second photo? {KNOWN}" for text in SENTENCES]
     train_on([*said, *THINGS, *SOUNDS], vocab=420).save_pretrained(folder / "tokenizer")
     return folder
 
 
-KNOWN = "Was a sound ever heard when it was here? How many photos showed a note that says seven? yes no one two"
+KNOWN = "Was a sound ever heard when it was here? How many photos showed a note that says seven? yes no one two bin blue red"
 
 
 EARS = {"trunk": "test_efficientnet", "times": 3, "heads": 4}
