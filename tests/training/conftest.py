@@ -188,7 +188,7 @@ def world(tmp_path_factory, film) -> Path:
     return folder
 
 
-KNOWN = "Was a sound ever heard when it was here? How many photos showed a note that says seven? yes no one two bin blue red"
+KNOWN = "Was a sound ever heard when it was here? How many photos showed a note that says seven? yes no one blue red"
 
 
 EARS = {"trunk": "test_efficientnet", "times": 3, "heads": 4}

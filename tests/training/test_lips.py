@@ -78,7 +78,8 @@ def lips(remembering):
             f"data.train=[{{path: {source['path']}, spare: 3}}]",
             f"data.val={{path: {source['path']}, spare: 3}}",
             "data.val_samples=2",
-            "optimiser.epochs=60",
+            "optimiser.epochs=90",
+            "optimiser.rate=0.02",
         ]
 
     return write
