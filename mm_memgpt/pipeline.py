@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mm_memgpt.config import SIGNALS, DecoderConfig, ImageConfig
+from mm_memgpt.config import SIGNALS, AudioConfig, DecoderConfig, ImageConfig
 from mm_memgpt.datasets.clip_region import Window
 from mm_memgpt.datasets.photo import as_photo
 from mm_memgpt.explain.attention import attention
@@ -53,20 +53,22 @@ def assemble(
     preset: str = "nano",
     *,
     trunk: str | ImageConfig | None = None,
+    ears: str | AudioConfig | None = None,
     decoder: str | PathLike | DecoderConfig | None = None,
     tokenizer: str | PathLike | None = None,
     pretrained: bool | str = False,
     device: str | None = None,
 ) -> "Pipeline":
-    """A new model of a preset's shape, perhaps with another image tower or another language model in its place.
+    """A new model of a preset's shape, perhaps with another image tower, other ears or another language model.
 
     Args:
         preset: tiny, nano, small or base.
         trunk: an image tower by name ("timm/resnet18"), or a whole ImageConfig.
+        ears: a tower that hears, by name ("torchaudio/hubert_base"), or a whole AudioConfig; None leaves the preset's.
         decoder: a language model by folder or hub name, or a whole DecoderConfig.
         tokenizer: the folder of a tokenizer; the language model's own where it has one, else nano's.
-        pretrained: whether the tower and the language model start from their pretrained weights, else from random ones;
-            a file or folder has the tower's weights where its hub cannot be reached.
+        pretrained: whether the towers and the language model start from their pretrained weights, else from random
+            ones; a file or folder has the image tower's weights where its hub cannot be reached.
         device: as `load` takes it.
 
     Raises:
@@ -74,7 +76,9 @@ def assemble(
         ValueError: parts that do not fit together.
     """
     chosen = _device(device)
-    model, processor = put_together(preset, trunk=trunk, decoder=decoder, tokenizer=tokenizer, pretrained=pretrained)
+    model, processor = put_together(
+        preset, trunk=trunk, ears=ears, decoder=decoder, tokenizer=tokenizer, pretrained=pretrained
+    )
     return Pipeline(model.to(chosen), processor)
 
 

@@ -1,4 +1,4 @@
-"""A model put together by name: a preset's shape, with another image tower or another language model in its place.
+"""A model put together by name: a preset's shape, with another image tower, other ears or another language model.
 
 Notable: its config holds all it needs, so what was put together from folders or hubs is saved and loaded without them;
 a part is random unless pretrained weights are asked for, and gates stand closed before a language model by name.
@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from mm_memgpt.config import DecoderConfig, ImageConfig, MMMemGPTConfig
+from mm_memgpt.config import AudioConfig, DecoderConfig, ImageConfig, MMMemGPTConfig
+from mm_memgpt.encoders.audio import load_pretrained as load_pretrained_ears
 from mm_memgpt.encoders.audio import resolve as resolve_audio
 from mm_memgpt.encoders.image import load_pretrained, resolve
 from mm_memgpt.models.auto import model_class
@@ -40,6 +41,7 @@ def put_together(
     preset: str = "nano",
     *,
     trunk: str | ImageConfig | None = None,
+    ears: str | AudioConfig | None = None,
     decoder: str | PathLike | DecoderConfig | None = None,
     tokenizer: str | PathLike | PreTrainedTokenizerFast | None = None,
     pretrained: bool | str = False,
@@ -49,10 +51,12 @@ def put_together(
     Args:
         preset: tiny, nano, small or base.
         trunk: an image tower by name ("timm/resnet18"), or a whole ImageConfig.
+        ears: a tower that hears, by name ("transformers/ast", or the folder or hub name of a saved one behind its
+            library), or a whole AudioConfig; None leaves the preset's.
         decoder: a language model by folder or hub name, or a whole DecoderConfig.
         tokenizer: a tokenizer or the folder of one; the language model's own where it has one, else nano's.
-        pretrained: whether the tower and the language model start from their pretrained weights, by the same names; a
-            file or folder has the tower's weights where its hub cannot be reached.
+        pretrained: whether the towers and the language model start from their pretrained weights, by the same names; a
+            file or folder has the image tower's weights where its hub cannot be reached.
 
     Raises:
         InputError: an unknown preset, or a part that cannot be had, with the ways out.
@@ -66,11 +70,12 @@ def put_together(
     tokens = _tokenizer(tokenizer, decoder)
     shape = PRESETS[preset](vocab_size=len(tokens))
     image = shape.image if trunk is None else with_tower(trunk, shape.image)
+    audio = shape.audio if ears is None else with_ears(ears)
     config = MMMemGPTConfig(
         width=shape.width,
         key_width=shape.key_width,
         image=resolve(image),
-        audio=None if shape.audio is None else resolve_audio(shape.audio),
+        audio=None if audio is None else resolve_audio(audio),
         text=shape.text,
         memory=shape.memory,
         fusion=shape.fusion,
@@ -80,6 +85,8 @@ def put_together(
     model.generation_config.max_new_tokens = LONGEST_CAPTION
     if pretrained:
         load_pretrained(model.image_encoder.trunk, image, pretrained)
+        if ears is not None:
+            load_pretrained_ears(model.audio_encoder.trunk, audio)
         if isinstance(decoder, (str, PathLike)):
             load_decoder_weights(model.decoder, decoder)
     return model, MMMemGPTProcessor.build(config, tokens)
@@ -90,6 +97,11 @@ def with_tower(trunk: str | ImageConfig, shape: ImageConfig) -> ImageConfig:
     if isinstance(trunk, ImageConfig):
         return trunk
     return replace(shape, trunk=trunk, trunk_args={}, size=None, key="learned", mirrored=False)
+
+
+def with_ears(ears: str | AudioConfig) -> AudioConfig:
+    """The defaults around a tower that hears."""
+    return ears if isinstance(ears, AudioConfig) else AudioConfig(trunk=ears)
 
 
 def _begun_by(tokens: PreTrainedTokenizerFast, shape: DecoderConfig) -> DecoderConfig:

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
 import torch
 from safetensors.torch import save_file
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
+from timm.models import save_for_hf
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
 import mm_memgpt
-from mm_memgpt.config import DecoderConfig, ImageConfig, MMMemGPTConfig
+from mm_memgpt.config import AudioConfig, DecoderConfig, ImageConfig, MMMemGPTConfig
 from mm_memgpt.models.assembly import PRETRAINED, with_tower
 from mm_memgpt.models.seam import stock_state
 from mm_memgpt.presets import base, nano, small
@@ -54,6 +56,34 @@ def test_one_argument_swaps_the_tower(tmp_path):
     assert model.model.config.image.trunk == "timm/test_vit"
     model.save(tmp_path / "model")
     assert mm_memgpt.load(tmp_path / "model").caption(PHOTO) == model.caption(PHOTO)
+
+
+HEARD = (0.3 * np.sin(np.arange(24_000) * 0.1).astype(np.float32), 16_000)
+
+
+def test_one_argument_swaps_the_ears(tmp_path):
+    model = mm_memgpt.assemble("tiny", ears=AudioConfig(trunk="timm/test_resnet", times=2, heads=4))
+    assert model.model.config.audio.trunk == "timm/test_resnet"
+    model.save(tmp_path / "model")
+    assert mm_memgpt.load(tmp_path / "model").caption(HEARD) == model.caption(HEARD)
+    with pytest.raises(ValueError, match="no_such_tower"):
+        mm_memgpt.assemble("tiny", ears="timm/no_such_tower")
+
+
+def test_pretrained_ears_come_from_the_folder_they_are_named_by(tmp_path):
+    torch.manual_seed(2)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    waves = {"conv_dim": (8, 8), "conv_stride": (5, 64), "conv_kernel": (10, 64), "num_conv_pos_embeddings": 8}
+    hubert = AutoModel.from_config(AutoConfig.for_model("hubert", **sizes, **waves, num_conv_pos_embedding_groups=2))
+    hubert.save_pretrained(tmp_path / "hubert")
+    save_for_hf(timm.create_model("test_resnet"), tmp_path / "tower", safe_serialization=True)
+    given = {"trunk": f"timm/local-dir:{tmp_path / 'tower'}", "ears": f"transformers/{tmp_path / 'hubert'}"}
+    model = mm_memgpt.assemble("tiny", **given, pretrained=True)
+    assert model.model.config.audio.trunk == "transformers/hubert"
+    kept = model.model.audio_encoder.trunk.state_dict()
+    assert all(torch.equal(value, kept[name]) for name, value in hubert.state_dict().items() if name in kept)
+    assert len(kept) > 20
+    assert model.caption(HEARD, beams=1).confidence > 0
 
 
 def test_another_tower_looks_once_for_nobody_says_it_learned_from_mirror_images():
