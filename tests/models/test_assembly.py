@@ -65,7 +65,7 @@ def test_one_argument_swaps_the_ears(tmp_path):
     model = mm_memgpt.assemble("tiny", ears=AudioConfig(trunk="timm/test_resnet", times=2, heads=4))
     assert model.model.config.audio.trunk == "timm/test_resnet"
     model.save(tmp_path / "model")
-    assert mm_memgpt.load(tmp_path / "model").caption(HEARD) == model.caption(HEARD)
+    assert mm_memgpt.load(tmp_path / "model").caption(HEARD).text == model.caption(HEARD).text
     with pytest.raises(ValueError, match="no_such_tower"):
         mm_memgpt.assemble("tiny", ears="timm/no_such_tower")
 
