@@ -7,6 +7,7 @@ from mm_memgpt.config import (
     ImageConfig,
     MemoryConfig,
     MMMemGPTConfig,
+    MotionConfig,
     TextConfig,
 )
 
@@ -18,6 +19,7 @@ def tiny(vocab_size: int = 300) -> MMMemGPTConfig:
         key_width=12,
         image=ImageConfig(trunk="test_resnet", size=64, grid=2, heads=4),
         audio=AudioConfig(trunk="test_efficientnet", times=3, heads=4),
+        motion=MotionConfig(frames=4, cell=4, inner=8, layers=1),
         text=TextConfig(layers=1, heads=4),
         memory=MemoryConfig(slots=6, ring=2),
         fusion=FusionConfig(heads=4, order=True),

@@ -7,7 +7,6 @@ b batch   n items   p tokens per item   m memory tokens   d width   k key width
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from os import PathLike
 from typing import Any, NamedTuple
 
@@ -171,12 +170,7 @@ class Steps:
         """
         if not question.strip():
             raise InputError('nothing is asked; give a question, such as "What is heard?"')
-        asked = len(question.split())
-        answers = (each.caption for each in self._writer.write(fused, question.strip(), beams, plain=True))
-        return [
-            replace(each, text=" ".join(word.word for word in each.words[asked:]), words=each.words[asked:])
-            for each in answers
-        ]
+        return [judged.caption for judged in self._writer.write(fused, question.strip(), beams, answer=True)]
 
 
 def check_counts(beams: int, batch: int) -> None:

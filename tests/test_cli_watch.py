@@ -194,3 +194,31 @@ def test_only_photos_are_explained(caption, capsys):
     line = "a.wav: a sound, and only photos are explained; leave out --explain for the others"
     assert errors == f"mm-memgpt: error: {line}\n"
     assert not list(Path("strips").iterdir())
+
+
+def test_a_question_is_answered_of_each_input_and_at_the_end_of_what_is_watched(watch, caption, film, capsys):
+    film(Path("clip.mkv"))
+    Image.new("RGB", (40, 30), (90, 9, 200)).save("photo.png")
+    soundfile.write("tone.wav", 0.3 * np.sin(np.arange(16_000) * 0.2), 16_000)
+    assert caption("clip.mkv", "photo.png", "tone.wav", "--ask", "what is said ?") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["clip.mkv", "photo.png", "tone.wav"]
+    assert not any("what is said" in line for line in lines)
+    assert watch("clip.mkv", "--ask", "what is said ?") == 0
+    *_, summary, answer = capsys.readouterr().out.splitlines()
+    assert summary.startswith("in all: ")
+    assert answer == f"answer: {lines[0].partition(': ')[2]}"  # of the same memory
+    assert caption("photo.png", "--ask", " ") == 1
+    assert "nothing is asked; give a question" in capsys.readouterr().err
+
+
+def test_a_region_is_motion_or_a_part_of_the_picture(watch, caption, film, capsys):
+    film(Path("clip.mkv"), (40, 200), sound=False, fps=25)
+    for region in ("motion", "0.2,0.5,0.8,1"):
+        assert caption("clip.mkv", "--region", region) == 0
+        assert watch("clip.mkv", "--region", region) == 0
+        assert len(capsys.readouterr().out.splitlines()) > 5
+    assert caption("clip.mkv", "--region", "0.8,0.5,0.2,1") == 1
+    assert "region (0.8, 0.5, 0.2, 1.0) is no part of a picture" in capsys.readouterr().err
+    assert watch("clip.mkv", "--region", "lips") == 2
+    assert "'lips' is not a number of at least 0" in capsys.readouterr().err

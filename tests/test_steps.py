@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from mm_memgpt.config import ConfidenceConfig
 from mm_memgpt.fusion.fuser import of_newest
 from mm_memgpt.pipeline import Pipeline, load
 from mm_memgpt.types import InputError
@@ -92,3 +93,46 @@ def test_what_cannot_be_opened_is_one_line(model):
         next(model.watch("nowhere.mp4"))
     with pytest.raises(InputError, match="beams 0"):
         model.watch("nowhere.mp4", beams=0)
+
+
+def test_looked_at_closely_a_glimpse_is_a_stretch_of_frames_at_the_models_own_pace(model, film, tmp_path):
+    clip = film(tmp_path / "clip.mkv", shades=(40, 120), sound=False, fps=25)
+    glimpses = list(model.watch(clip, region=(0.25, 0.5, 0.75, 1.0), beams=1))
+    motion = model.model.config.motion  # four frames, 0.08 seconds apart: of 25 a second, every other one
+    ends = [glimpse.end for glimpse in glimpses]
+    assert ends == pytest.approx([motion.seconds * (number + 1) for number in range(6)] + [2.0], abs=0.05)
+    assert {int(glimpse.state.items.sum()) for glimpse in glimpses} == set(range(1, 8))
+    moving = list(model.watch(clip, region="motion", every=5.0, alike=200.0, beams=1))
+    assert [glimpse.end for glimpse in moving] == ends  # every and alike are for whole frames
+
+
+def test_an_answer_is_without_its_question(model, film, tmp_path):
+    fused = model.fuse(model.bank.write(model.bank.empty(), model.encode(film(tmp_path / "clip.mkv"))))
+    question = "what is said ?"
+    [answer] = model.answer_each(fused, question)
+    whole = model.decode(fused, question, beams=1)
+    assert question + answer.text == whole.text  # this one goes on without a space
+    assert " ".join(word.word for word in answer.words) == answer.text
+    assert 0 < answer.confidence <= 1
+    with pytest.raises(InputError, match="nothing is asked; give a question"):
+        model.answer_each(fused, "  ")
+
+
+def test_answers_are_as_sure_as_their_words_whatever_captions_were_calibrated_to(tiny_model_folder, film, tmp_path):
+    model = load(tiny_model_folder, device="cpu")
+    fused = model.fuse(model.bank.write(model.bank.empty(), model.encode(film(tmp_path / "clip.mkv"))))
+    plain = [model.answer_each(fused, "what is said ?", beams)[0] for beams in (1, 4)]
+    model.model.config.confidence = ConfidenceConfig(signals=("length",), weights=(0.0,), bias=-3.0)
+    model.model.config.text.rerank = 100.0
+    assert [model.answer_each(fused, "what is said ?", beams)[0] for beams in (1, 4)] == plain
+
+
+def test_a_model_without_motion_cannot_look_closely(tiny_model_folder, film, tmp_path):
+    model = load(tiny_model_folder, device="cpu")
+    model.model.motion_encoder = None
+    clip = film(tmp_path / "clip.mkv")
+    with pytest.raises(
+        InputError, match=r"clip\.mkv: this model cannot look closely at a region; leave the region out"
+    ):
+        next(model.watch(clip, region="motion"))
+    assert len(list(model.watch(clip, beams=1))) > 2

@@ -36,7 +36,7 @@ class Writer:
         prompt: str,
         beams: int,
         wanted: Sequence[str] | None = None,
-        plain: bool = False,
+        answer: bool = False,
         **options: Any,
     ) -> list[Judged]:
         """A sentence a memory, with its confidence and its signals.
@@ -46,14 +46,14 @@ class Writer:
             prompt: a beginning, which each sentence continues.
             beams: sentences considered at a time; 1 is greedy.
             wanted: signals, among which are those of a calibrated confidence; just these where None.
-            plain: whether keys do not help to choose and the confidence is the mean probability of a token: of answers,
-                which were neither chosen so nor calibrated.
+            answer: whether the prompt is a question: what is given is the answer alone, keys do not help to choose it,
+                and its confidence is the mean probability of a token, for no calibration was made for answers.
             options: any other argument of transformers' generate.
 
         Raises:
             InputError: `beams` below 1, or a prompt that leaves no room for a word.
         """
-        calibrated = None if plain else self.model.config.confidence
+        calibrated = None if answer else self.model.config.confidence
         if wanted is None:
             wanted = () if calibrated is None else calibrated.signals
         if beams < 1:
@@ -62,7 +62,7 @@ class Writer:
         begun = self._begin(prompt).expand(len(memory), -1)
         text = {"decoder_input_ids" if self.model.writes_from_a_source else "input_ids": begun}
         how = {"memory": memory, "memory_mask": mask, "num_beams": beams, "do_sample": False, **text, **options}
-        sequences = self._generate(None if plain else fused.key, beams, how)  # (b, t)
+        sequences = self._generate(None if answer else fused.key, beams, how)  # (b, t)
         given, end = begun.shape[1] - 1, self.tokenizer.eos_token_id
         chosen, written = read_back(self.model, sequences, memory, mask, given, end, wanted)  # (b, t - 1)
         if "similarity" in wanted:
@@ -70,7 +70,7 @@ class Writer:
         signals = {name: SIGNAL[name](written).tolist() for name in wanted}
         return [
             judged(
-                self._sentence(tokens, logprobs, given),
+                self._sentence(tokens, logprobs, given, given if answer else 0),
                 {name: values[row] for name, values in signals.items()},
                 calibrated,
             )
@@ -107,11 +107,11 @@ class Writer:
             )
         return torch.cat([begin, torch.tensor([tokens], dtype=begin.dtype, device=begin.device)], dim=1)
 
-    def _sentence(self, tokens: list[int], logprobs: list[float], given: int) -> Caption:
-        """The sentence of the tokens behind bos, of which the first `given` are the prompt's."""
+    def _sentence(self, tokens: list[int], logprobs: list[float], given: int, first: int) -> Caption:
+        """The sentence of the tokens behind bos, from the `first` on; the first `given` are the prompt's."""
         end = self.tokenizer.eos_token_id
         length = tokens.index(end, given) if end in tokens[given:] else len(tokens)
-        words = scored(self.tokenizer, tokens[:length], logprobs[:length])
+        words = scored(self.tokenizer, tokens[first:length], logprobs[first:length])
         decided = logprobs[given : length + 1]  # the end of the sentence is a decision too
         return Caption(
             text=" ".join(word.word for word in words),

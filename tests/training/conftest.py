@@ -199,7 +199,7 @@ def deaf(world, tmp_path_factory) -> Path:
     """A saved model of preset tiny, without ears or order; beside it ears.safetensors, the weights of a trunk."""
     folder = tmp_path_factory.mktemp("deaf")
     config = tiny(vocab_size=len(PreTrainedTokenizerFast.from_pretrained(world / "tokenizer")))
-    config.audio, config.fusion = None, FusionConfig(heads=4)
+    config.audio, config.motion, config.fusion = None, None, FusionConfig(heads=4)
     torch.manual_seed(5)
     MMMemGPTForConditionalGeneration(config).save_pretrained(folder)
     MMMemGPTProcessor.build(config, world / "tokenizer").save_pretrained(folder)
