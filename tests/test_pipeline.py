@@ -317,7 +317,7 @@ def test_the_similarity_is_the_cosine_of_the_photos_key_and_its_captions(tiny_mo
     written, generate = [], model.model.generate
     monkeypatch.setattr(model.model, "generate", lambda **how: written.append(generate(**how)) or written[-1])
     judged = [judged for _, judged in model.judge_each(photos[:3], beams=1)]
-    (sequences,) = written
+    sequences = written[0].sequences
     with torch.inference_mode():
         keys = model.model.read_text(sequences, sequences != model.processor.tokenizer.pad_token_id).key.squeeze(1)
     due = (torch.stack([key for _, key in model.keys_each(photos[:3])]) * keys).sum(1).tolist()
@@ -333,3 +333,18 @@ def test_the_similarity_is_0_where_there_are_no_keys(tiny_model_folder, photos):
     assert model.decode(fused, beams=1).confidence != pytest.approx(torch.tensor(1.0).sigmoid().item(), abs=1e-4)
     without = model.decode(fused._replace(key=None), beams=1)
     assert without.confidence == pytest.approx(torch.tensor(1.0).sigmoid().item(), abs=1e-6)
+
+
+
+def test_what_was_written_greedily_is_not_read_again(model, photos, monkeypatch):
+    read, whole = [], type(model.model).teacher_forced
+    monkeypatch.setattr(type(model.model), "teacher_forced", lambda self, *given: read.append(1) or whole(self, *given))
+    captions = model.caption(photos, beams=1)
+    assert read == []
+    monkeypatch.setattr(model._writer, "_generate", lambda key, beams, how: (model.model.generate(**how), None))
+    again = model.caption(photos, beams=1)
+    assert read == [1]
+    assert [caption.text for caption in captions] == [caption.text for caption in again]
+    for one, other in zip(captions, again, strict=True):
+        assert [word.logprob for word in one.words] == pytest.approx([word.logprob for word in other.words], abs=1e-4)
+        assert one.confidence == pytest.approx(other.confidence, rel=1e-4)

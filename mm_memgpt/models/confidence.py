@@ -68,6 +68,7 @@ def read_back(
     given: int,
     end: int,
     signals: Iterable[str],
+    logits: Tensor | None = None,
 ) -> tuple[Tensor, Written]:
     """What the model that wrote sentences says of them.
 
@@ -79,6 +80,7 @@ def read_back(
         given: how many tokens behind the first are a prompt's.
         end: the token that ends a sentence.
         signals: names of those wanted.
+        logits: (b, t, v) from which the tokens were chosen, where they are known; computed anew where None.
 
     Returns:
         log-probabilities of all tokens (b, t), the prompt's too, and what the signals are made of.
@@ -88,7 +90,9 @@ def read_back(
     behind[:, :given] = 0
     real = behind.cumsum(1) - behind == 0  # nothing has ended before it
     real[:, :given] = False
-    logits = model.teacher_forced(sequences, memory, memory_mask).float().log_softmax(-1)  # (b, t, v)
+    if logits is None:
+        logits = model.teacher_forced(sequences, memory, memory_mask)
+    logits = logits.float().log_softmax(-1)  # (b, t, v)
     logprob = _of(chosen, logits)
     blind = None
     if not set(BLIND).isdisjoint(signals):

@@ -1,9 +1,10 @@
 """Writing: a fused memory to sentences, each with its words' log-probabilities and how sure the model is of it.
 
 Notable: a word's log-probability comes from one teacher-forced pass over the finished sentence, because a beam's scores
-are not the model's own probabilities; where the model has keys, they help to choose among the beams.
+are not the model's own probabilities; what was written greedily needs no such pass. Where the model has keys, they help
+to choose among the beams.
 
-b memories   t tokens of the longest sentence, the first included   k key width
+b memories   t tokens of the longest sentence, the first included   k key width   v vocabulary
 """
 
 import math
@@ -62,9 +63,9 @@ class Writer:
         begun = self._begin(prompt).expand(len(memory), -1)
         text = {"decoder_input_ids" if self.model.writes_from_a_source else "input_ids": begun}
         how = {"memory": memory, "memory_mask": mask, "num_beams": beams, "do_sample": False, **text, **options}
-        sequences = self._generate(None if answer else fused.key, beams, how)  # (b, t)
+        sequences, logits = self._generate(None if answer else fused.key, beams, how)  # (b, t), (b, t - 1, v)
         given, end = begun.shape[1] - 1, self.tokenizer.eos_token_id
-        chosen, written = read_back(self.model, sequences, memory, mask, given, end, wanted)  # (b, t - 1)
+        chosen, written = read_back(self.model, sequences, memory, mask, given, end, wanted, logits)  # (b, t - 1)
         if "similarity" in wanted:
             written = written._replace(similarity=self._similarity(sequences, fused.key))
         signals = {name: SIGNAL[name](written).tolist() for name in wanted}
@@ -77,17 +78,24 @@ class Writer:
             for row, (tokens, logprobs) in enumerate(zip(sequences[:, 1:].tolist(), chosen.tolist(), strict=True))
         ]
 
-    def _generate(self, key: Tensor | None, beams: int, how: dict[str, Any]) -> Tensor:
-        """The tokens of each memory's best sentence (b, t), by its score and by its key's cosine with `key` (b, k)."""
+    def _generate(self, key: Tensor | None, beams: int, how: dict[str, Any]) -> tuple[Tensor, Tensor | None]:
+        """The tokens of each memory's best sentence (b, t), by its score and by its key's cosine with `key` (b, k).
+
+        Beside them the logits (b, t - 1, v) that they were chosen from, where every one of them was chosen greedily.
+        """
         settings = self.model.config.text
-        searched = beams > 1 and not how["do_sample"] and "num_return_sequences" not in how
-        if settings is None or settings.rerank == 0 or key is None or not searched:
-            return self.model.generate(**how)
+        plain = not how["do_sample"] and "num_return_sequences" not in how
+        begun = how.get("input_ids", how.get("decoder_input_ids"))
+        if beams == 1 and plain and begun.shape[1] == 1:  # a prompt's words were not chosen
+            found = self.model.generate(**how, return_dict_in_generate=True, output_logits=True)
+            return found.sequences, torch.stack(found.logits, dim=1)
+        if settings is None or settings.rerank == 0 or key is None or beams == 1 or not plain:
+            return self.model.generate(**how), None
         every = {"num_return_sequences": beams, "return_dict_in_generate": True, "output_scores": True}
         found = self.model.generate(**how, **every)
         cosine = self._similarity(found.sequences, key.repeat_interleave(beams, 0))
         best = (found.sequences_scores + settings.rerank * cosine).view(-1, beams).argmax(1)  # (b)
-        return found.sequences.view(len(best), beams, -1)[torch.arange(len(best), device=best.device), best]
+        return found.sequences.view(len(best), beams, -1)[torch.arange(len(best), device=best.device), best], None
 
     def _similarity(self, sequences: Tensor, key: Tensor | None) -> Tensor:
         """Cosine of each sentence's key and its memory's (b,); 0 where either has none."""
