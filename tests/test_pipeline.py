@@ -335,7 +335,6 @@ def test_the_similarity_is_0_where_there_are_no_keys(tiny_model_folder, photos):
     assert without.confidence == pytest.approx(torch.tensor(1.0).sigmoid().item(), abs=1e-6)
 
 
-
 def test_what_was_written_greedily_is_not_read_again(model, photos, monkeypatch):
     read, whole = [], type(model.model).teacher_forced
     monkeypatch.setattr(type(model.model), "teacher_forced", lambda self, *given: read.append(1) or whole(self, *given))

@@ -7,6 +7,8 @@ what a model must know of merged slots is learned.
 b memories   n items of the fullest   r texts   t tokens   v vocabulary
 """
 
+from contextlib import nullcontext
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -16,7 +18,8 @@ from mm_memgpt.fusion.fuser import Fused
 from mm_memgpt.fusion.packing import selected
 from mm_memgpt.memory.bank import MemoryBank
 from mm_memgpt.objectives.contrastive import HIGHEST_SCALE, contrastive_loss
-from mm_memgpt.types import Features
+from mm_memgpt.objectives.looking import answer_place, looking_loss, noticed, token_sources
+from mm_memgpt.types import Features, MemoryState
 
 PAIRED = ("captions", "sounds", "clips")
 """Kinds whose memory is one thing and whose text is a sentence about it, so that their keys can be compared."""
@@ -46,11 +49,9 @@ def perceived(model: nn.Module, bunch: dict[str, Tensor]) -> Features:
     return Features(tokens, mask & real, key, bunch["time"], modality, bunch["source"])
 
 
-def remembered(model: nn.Module, bunch: dict[str, Tensor], bank: MemoryBank) -> Fused:
-    """The items of b memories, written into a bank in their order, and fused."""
-    return model.fuser(
-        bank.write(bank.empty(len(bunch["order"]), device=bunch["order"].device), perceived(model, bunch))
-    )
+def remembered(model: nn.Module, bunch: dict[str, Tensor], bank: MemoryBank) -> MemoryState:
+    """The items of b memories, written into a bank in their order."""
+    return bank.write(bank.empty(len(bunch["order"]), device=bunch["order"].device), perceived(model, bunch))
 
 
 def answer_logits(model: nn.Module, fused: Fused, bunch: dict[str, Tensor]) -> Tensor:
@@ -79,6 +80,7 @@ class Remembering:
         half: whether to compute in bfloat16 where that is safe.
         before: the model as it was; in training, captions are held to what it would write.
         hold: share of the captions' loss that does so (arXiv:1606.09282 eq. 2, at temperature 1).
+        looking: weight of `looking_loss` of questions.
     """
 
     def __init__(
@@ -89,7 +91,9 @@ class Remembering:
         half: bool = False,
         before: nn.Module | None = None,
         hold: float = 0.0,
+        looking: float = 0.0,
     ) -> None:
+        self.looking = looking
         self.bank, self.smoothing, self.keys, self.half = bank, smoothing, keys, half
         self.before, self.hold = (before, hold) if hold > 0 else (None, 0.0)
 
@@ -99,8 +103,11 @@ class Remembering:
             bank, smoothing = (self.bank, self.smoothing) if model.training else (model.bank, 0.0)
             losses, parts, pairs = [], {}, []
             for kind, bunch in batch["bunches"].items():
-                fused = remembered(model, bunch, bank)
-                logits = answer_logits(model, fused, bunch)
+                state = remembered(model, bunch, bank)
+                fused = model.fuser(state)
+                watched = self.looking > 0 and kind == "questions" and model.training
+                with noticed(model, answer_place(bunch["learned"])) if watched else nullcontext() as weights:
+                    logits = answer_logits(model, fused, bunch)
                 text, learned = (bunch[name][:, -logits.shape[1] :] for name in ("input_ids", "learned"))
                 chosen = of_learned(logits, learned)
                 due = text[:, 1:][learned[:, 1:]]
@@ -108,6 +115,10 @@ class Remembering:
                 if kind == "captions" and self.before is not None and model.training:
                     parts["held"] = divergence(chosen, of_learned(self._before(bunch), learned))
                     loss = (1 - self.hold) * loss + self.hold * parts["held"]
+                if watched:
+                    sources = selected(token_sources(state, fused), bunch["owner"])
+                    parts["looking"] = looking_loss(weights, sources, bunch["about"])
+                    loss = loss + self.looking * parts["looking"]
                 losses.append(loss * len(bunch["order"]) / len(examples))
                 parts[kind] = loss.detach()
                 if kind == "questions":
@@ -124,7 +135,7 @@ class Remembering:
     def _before(self, bunch: dict[str, Tensor]) -> Tensor:
         """The logits of the model as it was."""
         model = self.before.to(bunch["owner"].device)
-        return answer_logits(model, remembered(model, bunch, model.bank), bunch)
+        return answer_logits(model, model.fuser(remembered(model, bunch, model.bank)), bunch)
 
 
 def of_learned(logits: Tensor, learned: Tensor) -> Tensor:

@@ -42,17 +42,23 @@ class Bunches:
 
         Returns:
             of `memory_of`, and input_ids, attention_mask and `learned` (r, t), True where a token is to be learned, and
-            `owner` (r), the memory that each text is about. Behind prompts, padding is on the left.
+            `owner` (r), the memory that each text is about, and `about` (r, s), True for the sources that settle it.
+            Behind prompts, padding is on the left.
         """
         texts = [text for example in examples for text in example["text"]]
         prompted = any(text.given > 1 for text in texts)
         fill = partial(pad_sequence, batch_first=True, padding_side="left" if prompted else "right")
         owner = [row for row, example in enumerate(examples) for _ in example["text"]]
+        most = 1 + max(item.source for example in examples for item in example["items"])
+        about = torch.zeros(len(texts), most, dtype=torch.bool)
+        for row, text in enumerate(texts):
+            about[row, list(text.about)] = True
         return memory_of([example["items"] for example in examples], self.pad) | {
             "input_ids": fill([text.tokens for text in texts], padding_value=self.pad),
             "attention_mask": fill([torch.ones_like(text.tokens) for text in texts]),
             "learned": fill([torch.arange(len(text.tokens)) >= text.given for text in texts]),
             "owner": torch.tensor(owner),
+            "about": about,
         }
 
 

@@ -31,6 +31,8 @@ class Text(NamedTuple):
     """(t) int64, from the one that every text begins with to the end."""
     given: int
     """How many of the first are given: the beginning and a prompt. The others are to be learned."""
+    about: tuple[int, ...] = ()
+    """Sources that settle it, where that is known."""
 
 
 class Texts:
@@ -45,13 +47,13 @@ class Texts:
     def __init__(self, tokenizer: PreTrainedTokenizerFast, begin: int, longest: int) -> None:
         self.tokenizer, self.begin, self.longest = tokenizer, begin, longest
 
-    def __call__(self, target: str, prompt: str = "") -> Text:
+    def __call__(self, target: str, prompt: str = "", about: tuple[int, ...] = ()) -> Text:
         """A text to learn, behind a prompt where there is one. Raises InputError where that leaves no room for it."""
         given = self.prompt(prompt)
         if len(given) >= self.longest:
             raise InputError(f"longest {self.longest} leaves no room behind {prompt!r}; set it above {len(given)}")
         written = [*self._tokens(f" {target}" if prompt else target), self.tokenizer.eos_token_id]
-        return Text(torch.cat([given, torch.tensor(written)])[: self.longest], len(given))
+        return Text(torch.cat([given, torch.tensor(written)])[: self.longest], len(given), about)
 
     def prompt(self, text: str) -> Tensor:
         """The beginning of a text, and a prompt that it continues (t)."""

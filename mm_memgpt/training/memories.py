@@ -107,7 +107,7 @@ class Memories:
         for _ in range(self.mixture.asked):
             if (question := ask(scene, generator)) is not None:
                 asked[question.text] = question
-        text = [self.texts(each.answer, each.text) for each in asked.values()]
+        text = [self.texts(each.answer, each.text, each.about) for each in asked.values()]
         return {"kind": "questions", "items": self.items(scene, generator), "text": text} if asked else None
 
     def summary(self, generator: Random) -> dict[str, Any]:

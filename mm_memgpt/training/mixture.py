@@ -57,6 +57,8 @@ class Mixture:
     """Slots of the memory in training: so few that items merge in some scenes."""
     ring: int = 4
     """The newest items that never merge, in training."""
+    looking: float = 0.0
+    """Weight of the loss that lets the decoder read what settles a question when it begins the answer."""
     keys: float = 0.1
     """Weight of the loss that holds the keys of photos, sounds and sentences in one space; 0 leaves it out."""
     hold: float = 0.5
@@ -73,7 +75,8 @@ class Mixture:
         require(0 <= self.dropout < 1, f"dropout {self.dropout} must be at least 0 and below 1; try dropout=0.15")
         require(self.stretch >= 1, f"stretch {self.stretch} must be at least 1; try stretch=4")
         require(0 <= self.hold <= 1, f"hold {self.hold} must lie in 0..1; try hold=0.5")
-        require(self.keys >= 0, f"keys {self.keys} must be at least 0; try keys=0.1")
+        for name in ("looking", "keys"):
+            require(getattr(self, name) >= 0, f"{name} {getattr(self, name)} must be at least 0; try {name}=0.1")
         shared = sorted({*self.folds} & {*self.val_folds})
         require(not shared, f"fold {shared} is both learned from and validated on; name it once")
 
