@@ -7,6 +7,7 @@ addresses to be opened; what comes over a network or from a device is waited for
 import errno
 import os
 import re
+import time
 from collections.abc import Iterator
 from io import BytesIO
 from typing import Any, BinaryIO, NamedTuple
@@ -78,10 +79,11 @@ def open_source(source: str | os.PathLike[str] | bytes | BinaryIO, name: str) ->
     else:
         place, cut = _local(source, text, name)
         settings = {"options": {"format_whitelist": ",".join([*FORMATS, *PLAIN_FORMATS.split()])}}
+    asked = time.monotonic()
     try:
         container = av.open(place, **settings)
     except ERRORS as error:
-        raise cut or _not_opened(error, live, name) from error
+        raise cut or _not_opened(error, live, _waited(asked), name) from error
     try:
         video, audio = _tracks(container, name)
     except InputError:
@@ -205,8 +207,13 @@ def _cut(file: BinaryIO, name: str) -> InputError | None:
     return InputError(f"{name}: cut short, {there:,} of {stated:,} bytes; copy or download it again")
 
 
-def _not_opened(error: Exception, live: bool, name: str) -> InputError:
-    if isinstance(error, _TIMED_OUT):
+def _waited(since: float) -> bool:
+    """Whether it is so long ago that FFmpeg has given up, which RTSP calls invalid data."""
+    return time.monotonic() - since >= TIMEOUT
+
+
+def _not_opened(error: Exception, live: bool, waited: bool, name: str) -> InputError:
+    if isinstance(error, _TIMED_OUT) or (live and waited):
         return InputError(f"{name}: no answer within {TIMEOUT:g} s; check that it is running")
     if live:
         return InputError(f"{name}: cannot be opened ({reason(error)}); check that it is there and running")

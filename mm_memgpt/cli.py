@@ -89,7 +89,8 @@ def _add_caption(commands: Action) -> None:
         "inputs",
         nargs="+",
         metavar="INPUT",
-        help="a photo, sound, clip, folder (and those below it) or glob, or - for a list on standard input, one a line",
+        help="a photo, sound, clip, address, folder (and those below it) or glob, "
+        "or - for a list on standard input, one a line",
     )
     _add_model_options(command)
     _add_asking_options(command)

@@ -28,12 +28,19 @@ SIGNATURES = (
     (0, b"caff", ("sound",)),
     (0, b".snd", ("sound",)),
     (0, b"#!AMR", ("sound",)),
+    (0, b"\xff\xfb", ("sound",)),  # MP3 without tags: MPEG-1, layer III
+    (0, b"\xff\xf3", ("sound",)),  # likewise MPEG-2
+    (0, b"\xff\xf1", ("sound",)),  # AAC without a container (ADTS)
     (8, b"AIFF", ("sound",)),
     (8, b"AIFC", ("sound",)),
     (8, b"WAVE", ("sound",)),
     (8, b"AVI ", ("clip",)),
     (0, b"FLV", ("clip",)),
     (0, b"\x00\x00\x01\xba", ("clip",)),  # MPEG program stream
+    (0, b"\xff\xd8\xff", ("photo",)),  # JPEG
+    (0, b"\x89PNG", ("photo",)),
+    (8, b"WEBP", ("photo",)),
+    (0, b"GIF8", ("photo", "clip")),
     (4, b"ftypavif", ("photo",)),
     (4, b"ftypavis", ("photo",)),
     (4, b"ftypM4A", ("sound",)),
@@ -42,6 +49,9 @@ SIGNATURES = (
     (0, b"\x30\x26\xb2\x75", ("clip", "sound")),  # ASF: wmv, wma
 )
 """Where in a file which bytes stand, and what such a file can be, the likeliest first."""
+
+TS_PACKET, TS_SYNC = 188, 0x47
+"""Bytes of a packet of an MPEG transport stream, and the first of each (ISO/IEC 13818-1, section 2.4.3.2)."""
 
 
 def kind_of(value: Any) -> str:
@@ -95,4 +105,6 @@ def _kinds_of(head: bytes) -> tuple[str, ...]:
     """What a file that begins so can be; nothing where its first bytes do not say."""
     if head.startswith(b"OggS"):
         return ("clip",) if b"theora" in head else ("sound", "clip")
-    return next((kinds for place, bytes_, kinds in SIGNATURES if head[place : place + len(bytes_)] == bytes_), ())
+    found = next((kinds for place, bytes_, kinds in SIGNATURES if head[place : place + len(bytes_)] == bytes_), ())
+    packets = head[::TS_PACKET]
+    return ("clip", "sound") if not found and len(packets) > 1 and set(packets) == {TS_SYNC} else found

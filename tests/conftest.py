@@ -47,6 +47,29 @@ def tiny_model_folder(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture
+def run(tiny_model_folder, tmp_path, monkeypatch, capsys):
+    """`run("watch", "clip.mp4")`: a command with the tiny model, which has ears, in a folder of its own.
+
+    Returns its exit status, the rows it wrote, and its lines on standard error, each without what all begin with.
+    """
+    import json
+
+    from mm_memgpt.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    given = ("--model", str(tiny_model_folder), "--device", "cpu", "--beams", "1", "--format", "json")
+
+    def command(name: str, *arguments: str) -> tuple[int, list[dict], list[str]]:
+        status = main([name, *given, *arguments])
+        output, errors = capsys.readouterr()
+        begin, lines = "mm-memgpt: error: ", errors.splitlines()
+        assert all(line.startswith(begin) for line in lines)
+        return status, [json.loads(row) for row in output.splitlines()], [line.removeprefix(begin) for line in lines]
+
+    return command
+
+
 @pytest.fixture(scope="session")
 def film():
     """`film(path, shades, sound=True)`: a clip at `path`, a second of each shade, with a tone or without sound.

@@ -1,4 +1,4 @@
-"""What a user names on the command line, as inputs in order: files, folders, globs, and lists on standard input.
+"""What a user names on the command line as inputs in order: files, folders, globs, addresses, lists on standard input.
 
 Notable: nothing named is passed over in silence; what cannot be found becomes an entry with its error, in its place.
 """
@@ -9,6 +9,7 @@ from glob import glob, has_magic
 from pathlib import Path
 from typing import NamedTuple
 
+from mm_memgpt.datasets.clip_source import is_live
 from mm_memgpt.kinds import SUFFIXES
 from mm_memgpt.types import InputError
 
@@ -61,7 +62,7 @@ def _expand(name: str, wanted: Wanted) -> Iterator[Entry]:
     if os.path.isdir(name):
         nothing = f"no {wanted.one} in this folder; name one that holds {wanted.some}"
         yield from _or_error(_files_below(name, wanted.suffixes), name, nothing)
-    elif os.path.lexists(name):
+    elif os.path.lexists(name) or (wanted is EVERYTHING and is_live(name)):
         yield Entry(name)
     elif has_magic(name):
         matches = sorted(glob(name, recursive=True))
