@@ -1,7 +1,8 @@
 """The demo in a real browser: what people see is what the model says, and every request stays on this machine.
 
-Notable: one server with nano and one headless Chromium serve all tests; each test has a page of its own. `python
-tests/serve/test_browser.py` takes the picture for the documentation anew, by the same code.
+Notable: one headless Chromium and one server with nano serve the tests, and beside it one with a tiny model that has
+ears, for sounds and clips; each test has a page of its own. `python tests/serve/test_browser.py` takes the pictures for
+the documentation anew, by the same code.
 """
 
 import io
@@ -20,6 +21,7 @@ from urllib.request import Request, urlopen
 
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Error, Page, expect, sync_playwright
 
@@ -27,8 +29,8 @@ from mm_memgpt.explain.overlay import shown
 from mm_memgpt.pipeline import Pipeline, load
 from mm_memgpt.serve.demo import TITLE, build, serving
 from mm_memgpt.serve.options import Options
-from mm_memgpt.serve.words import percent, sureness
-from mm_memgpt.types import Caption
+from mm_memgpt.serve.words import begun, percent, sureness
+from mm_memgpt.types import Caption, MemoryState
 
 ROOT = Path(__file__).parents[2]
 PHOTOS = ROOT / "demos" / "photos"
@@ -75,6 +77,23 @@ def address(model, tmp_path_factory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
+def ears(tiny_model_folder) -> Pipeline:
+    """A model that hears; it writes nonsense."""
+    return load(tiny_model_folder, "cpu")
+
+
+@pytest.fixture(scope="module")
+def hearing(ears, tmp_path_factory) -> Iterator[str]:
+    """The address of a demo that hears. When it ends, nothing of what it was given may be left."""
+    uploads = tmp_path_factory.mktemp("heard")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(environ, "GRADIO_TEMP_DIR", str(uploads))
+        with served(ears) as address:
+            yield address
+        assert [path for path in uploads.rglob("*") if path.is_file()] == []
+
+
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as browser:
         yield browser
@@ -89,6 +108,18 @@ def window(browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def page(window, address) -> Iterator[Page]:
+    with watched_page(window, address) as page:
+        yield page
+
+
+@pytest.fixture
+def listening(window, hearing) -> Iterator[Page]:
+    with watched_page(window, hearing) as page:
+        yield page
+
+
+@contextmanager
+def watched_page(window: BrowserContext, address: str) -> Iterator[Page]:
     """The demo, opened. When the test is done, every request must have gone to it, and no script have failed."""
     requests, failures = [], []
     page = window.new_page()
@@ -283,6 +314,83 @@ def test_two_pages_at_once_do_not_mix(page, window, address, model):
     for name in ("coffee", "rocket"):
         expect_caption(pages[name], model.caption(PHOTOS / f"{name}.jpg", BEAMS))
     other.close()
+
+
+def give_on(page: Page, tab: str, path: Path) -> None:
+    page.get_by_role("tab", name=tab).click()
+    page.locator(f"#{tab.lower()} input[type=file]").set_input_files(path)
+
+
+def expect_sentence(page: Page, tab: str, caption: Caption, given: int = 0) -> None:
+    """Waits until a tab shows the caption; its first `given` words are those that it was asked with."""
+    words = page.locator(f"#{tab.lower()}-result .mm-word")
+    figures = [f"“{word}” {percent(exp(logprob))}, log-probability {logprob:.2f}" for word, logprob in caption.words]
+    expect(words.locator(".mm-figure")).to_have_text([unescape(figure) for figure in figures[given:]])
+
+
+def test_an_uploaded_sound_can_be_played_and_is_told_piece_by_piece(listening, ears, tmp_path):
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 32_000)
+    soundfile.write(tmp_path / "noise.wav", noise, 16_000)
+    give_on(listening, "Sound", tmp_path / "noise.wav")
+    expect_sentence(listening, "Sound", ears.caption(tmp_path / "noise.wav", BEAMS))
+    rows = listening.locator("#pieces tbody tr")
+    expect(rows.locator("td:first-child")).to_have_text(["0:00.0 to 0:01.0", "0:01.0 to 0:02.0", "0:02.0 to 0:02.0"])
+    expect(listening.locator("#sound audio")).to_have_count(1)
+    listening.get_by_label("Clear").locator("visible=true").click()
+    expect(listening.locator("#sound-result")).to_have_text("Give a sound of your own.")
+    expect(rows).to_have_count(0)
+
+
+def test_an_uploaded_clip_can_be_played_and_shows_what_was_kept_and_answers(listening, ears, film, tmp_path):
+    clip = film(tmp_path / "clip.mp4", shades=(40, 120, 200))
+    give_on(listening, "Clip", clip)
+    expect_sentence(listening, "Clip", ears.caption(clip, BEAMS))
+    expect(listening.locator("#clip-result")).to_contain_text("3 frames kept; 4 pieces of sound heard.")
+    due = [
+        glimpse
+        for glimpse in ears.watch(clip, beams=1)
+        if glimpse.state.modality[0, glimpse.state.arrival.argmax()] == 0
+    ]
+    captions = listening.locator("#frames .caption-label")
+    expect(captions).to_have_text([f"0:0{round(glimpse.start)}.0 {glimpse.caption.text}" for glimpse in due])
+    frames = listening.locator("#frames .grid-container img")
+    assert frames.evaluate_all("all => all.map(each => [each.naturalWidth, each.naturalHeight])") == [[64, 48]] * 3
+    expect(listening.locator("#clip video")).to_have_count(1)
+    box = listening.get_by_placeholder("What is heard?").locator("visible=true")
+    box.fill("A dog")
+    box.press("Enter")
+    asked = ears.decode(ears.fuse(remembered(ears, clip)), "A dog", BEAMS)
+    expect_sentence(listening, "Clip", asked, begun(asked, "A dog"))
+
+
+def remembered(model: Pipeline, clip: Path) -> MemoryState:
+    *_, last = model.watch(clip, beams=1)
+    return last.state
+
+
+def test_a_broken_sound_or_clip_is_one_line_and_the_next_is_read(listening, film, tmp_path, capfd):
+    whole = film(tmp_path / "whole.mp4", shades=(40, 120, 200))
+    mute = film(tmp_path / "mute.mp4", shades=(40,), sound=False)
+    files = {"text.wav": b"Dear reader, this is no sound.\n" * 9, "cut.mp4": whole.read_bytes()[:400], "empty.wav": b""}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    soundfile.write(tmp_path / "silent.wav", np.zeros(16_000), 16_000)
+    for tab, name, says in (
+        ("Sound", "text.wav", "no sound, or its beginning is broken"),
+        ("Sound", "empty.wav", "empty (0 bytes)"),
+        ("Sound", "silent.wav", "silent from beginning to end"),
+        ("Sound", "mute.mp4", "has no sound track"),
+        ("Clip", "cut.mp4", "cut short"),
+        ("Clip", "text.wav", "no clip, or one that is broken"),
+    ):
+        give_on(listening, tab, tmp_path / name)
+        line = listening.locator(f"#{tab.lower()}-result .mm-problem")
+        expect(line).to_contain_text(f"{name}: ")
+        expect(line).to_contain_text(says)
+        expect(listening.locator(f"#{tab.lower()}-result .mm-word")).to_have_count(0)
+    give_on(listening, "Clip", mute)
+    expect(listening.locator("#clip-result")).to_contain_text("1 frame kept; the clip has no sound.")
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_nothing_is_read_that_was_not_uploaded(address, tmp_path):
