@@ -52,6 +52,6 @@ def gone(first: str, empty: str = "''") -> str:
         empty: what the other output, beside the result, is without an input, as JavaScript.
     """
     return (
-        "(given, result, other) => given !== null ? [result, other] : "
-        f"[result.includes('mm-sentence') ? {json.dumps(first)} : result, {empty}]"
+        "(given, result, other) => given !== null ? [result, other] : [result.includes('mm-problem') && "
+        f"!result.includes('mm-sentence') ? result : {json.dumps(first)}, {empty}]"
     )

@@ -1,7 +1,8 @@
 """The page on which a clip becomes a sentence: upload or record one, see what was kept of it, and read.
 
 Notable: what the model says of the newest frame is shown as it goes; the frames come at the end, each with its second
-and its sentence; what came before a clip breaks off is shown, too.
+and its sentence, in a step of their own, because Gradio forgets to delete the pictures of a gallery that was once told
+to stay as it is; what came before a clip breaks off is shown, too.
 """
 
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from html import escape
 from typing import Any
 
 import gradio
+from PIL.Image import Image
 
 from mm_memgpt.pipeline import Pipeline
 from mm_memgpt.serve.asking import gone, question, told
@@ -46,29 +48,28 @@ def add(model: Pipeline, options: Options) -> None:
     )
     memory = gradio.State(time_to_live=HOUR)
 
-    def given(upload: dict[str, Any] | None, prompt: str) -> Iterator[tuple[Any, str, Any, View | None]]:
+    def given(upload: dict[str, Any] | None, prompt: str) -> Iterator[tuple[Any, str, View | None]]:
         if upload is None:
-            yield gradio.skip(), FIRST, [], None
+            yield gradio.skip(), FIRST, None
             return
         for view in watched(model, upload["path"], upload["orig_name"] or "clip"):
             if view.frames:
-                yield gradio.skip(), so_far(view), gradio.skip(), gradio.skip()
+                yield gradio.skip(), so_far(view), None
         player = gradio.skip() if view.state.items.any() else None
-        yield player, describe(model, view, prompt, options.beams), shown(view), view._replace(frames=())
+        yield player, describe(model, view, prompt, options.beams), view
+
+    def kept(view: View | None) -> tuple[list[tuple[Image, str]], View | None]:
+        return ([], None) if view is None else (shown(view), view._replace(frames=()))
 
     def asked(there: dict[str, Any] | None, view: View | None, prompt: str) -> str:
         return FIRST if there is None or view is None else describe(model, view, prompt, options.beams)
 
     run = {"concurrency_id": MODEL, "api_visibility": "private", "preprocess": False, "show_progress_on": result}
-    watching = gradio.on(
-        [clip.upload, clip.stop_recording],
-        given,
-        [clip, asks],
-        [clip, result, frames, memory],
-        api_name="clip",
-        trigger_mode="multiple",
-        **run,
-    )
+    starts = [clip.upload, clip.stop_recording]
+    outputs = [clip, result, memory]
+    gradio.on(starts, None, None, frames, js="() => []", api_visibility="private")
+    watching = gradio.on(starts, given, [clip, asks], outputs, api_name="clip", trigger_mode="multiple", **run)
+    watching.then(kept, memory, [frames, memory], show_progress="hidden", api_visibility="private")
     asks.submit(asked, [clip, memory, asks], result, api_name="ask_clip", **run)
     clip.clear(None, cancels=[watching])
     clip.change(None, [clip, result, frames], [result, frames], js=gone(FIRST, "[]"), api_visibility="private")
@@ -80,7 +81,7 @@ def so_far(view: View) -> str:
     return f'{hint("Watching.")}<p class="mm-now" role="status">{clock(newest.start)} {escape(newest.said)}</p>'
 
 
-def shown(view: View) -> list[tuple[Any, str]]:
+def shown(view: View) -> list[tuple[Image, str]]:
     """The frames as a gallery takes them."""
     return [(frame.photo, f"{clock(frame.start)} {frame.said}") for frame in view.frames]
 
@@ -93,7 +94,7 @@ def describe(model: Pipeline, view: View, prompt: str, beams: int) -> str:
             parts.append(told(model, view.state, " ".join(prompt.split()), beams, "clip")[1])
         except InputError as error:
             return problem(str(error))
-        parts.append(f'<p class="mm-confidence">{facts(view, model.model.audio_encoder is not None)}</p>')
+        parts.append(f'<p class="mm-facts">{facts(view, model.model.audio_encoder is not None)}</p>')
     return "".join(parts)
 
 
