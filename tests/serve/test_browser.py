@@ -464,12 +464,12 @@ def slides(path: Path) -> Path:
     return path
 
 
-def take(page: Page, path: Path, colours: int = 256) -> None:
-    """Saves what the page shows, in so many colours."""
+def take(page: Page, path: Path, dither: Image.Dither) -> None:
+    """Saves what the page shows, in 256 colours."""
     time.sleep(0.5)  # the page's own transitions
     with Image.open(io.BytesIO(page.screenshot())) as shot:
-        whole = shot.convert("RGB")
-        whole.quantize(palette=whole.quantize(colours), dither=Image.Dither.FLOYDSTEINBERG).save(path)
+        colours = shot.convert("RGB")
+        colours.quantize(palette=colours.quantize(256), dither=dither).save(path, optimize=True)
     print(f"{path.relative_to(ROOT)}: {path.stat().st_size // 1000} kB")
 
 
@@ -480,8 +480,8 @@ if __name__ == "__main__":
         expect(sheet.locator("#result .mm-sentence")).to_be_visible()
         sheet.evaluate("scrollTo(0, 0)")
         sheet.locator("#result .mm-word").nth(4).hover()
-        take(sheet, PICTURE)
+        take(sheet, PICTURE, Image.Dither.FLOYDSTEINBERG)
         give_on(sheet, "Clip", slides(Path(folder) / "slides.webm"))
         expect(sheet.locator("#frames .caption-label")).to_have_count(4)
-        sheet.set_viewport_size({"width": 1160, "height": 960})
-        take(sheet, CLIP, colours=64)
+        sheet.set_viewport_size({"width": 1060, "height": 940})
+        take(sheet, CLIP, Image.Dither.NONE)  # half the size
