@@ -76,7 +76,7 @@ def test_it_serves_until_ctrl_c_and_leaves_no_upload_behind(tiny_model_folder, t
         line = process.stdout.readline()
         assert line.startswith(f"{tiny_model_folder} at http://127.0.0.1:"), process.stderr.read()
         address = line.split()[2]
-        assert "mm_memgpt: a photo becomes a sentence" in fetch(address)
+        assert "mm_memgpt: photos, sounds and clips become sentences" in fetch(address)
         fetch(f"{address}gradio_api/upload", upload=b"somebody's photo")
         assert [path.read_bytes() for path in tmp_path.rglob("mine.jpg")] == [b"somebody's photo"]
         process.send_signal(signal.SIGINT)

@@ -23,27 +23,27 @@ except ModuleNotFoundError as error:
 
 from mm_memgpt.datasets.files import reason
 from mm_memgpt.pipeline import Pipeline
-from mm_memgpt.serve import photo
+from mm_memgpt.serve import clip, photo, sound
 from mm_memgpt.serve.look import CSS, theme
-from mm_memgpt.serve.options import Options
+from mm_memgpt.serve.options import HOUR, Options
 from mm_memgpt.types import InputError
 
 Page = Callable[[Pipeline, Options], None]
 """Lays out one page inside the open Blocks."""
 
-PAGES: Mapping[str, Page] = {"Photo": photo.add}
+PAGES: Mapping[str, Page] = {"Photo": photo.add, "Sound": sound.add, "Clip": clip.add}
 """The demo's tabs, one file each."""
 
-TITLE = "mm_memgpt: a photo becomes a sentence"
-MAX_UPLOAD = "32mb"
+TITLE = "mm_memgpt: photos, sounds and clips become sentences"
+MAX_UPLOAD = "256mb"
+"""Of a clip mostly: some minutes as a phone films them."""
 WAITING = 64
 """Requests in the queue at most; more are told that it is full."""
-HOUR = 3600
 SETTINGS = {
     "quiet": True,
     "max_file_size": MAX_UPLOAD,
     "footer_links": [],
-    "run_history": False,  # it keeps photos in the browser
+    "run_history": False,  # it keeps uploads in the browser
     "enable_monitoring": False,
     "ssr_mode": False,
     "mcp_server": False,
@@ -70,7 +70,8 @@ def build(model: Pipeline, options: Options | None = None, pages: Mapping[str, P
                 with gradio.Tab(name) if len(pages) > 1 else nullcontext():
                     add(model, options)
         gradio.Markdown(
-            f"Model: {options.name}. Photos are read on the machine that runs this demo, and deleted when it ends."
+            f"Model: {options.name}. What you give it is read on the machine that runs this demo, and deleted when it "
+            "ends."
         )
     return blocks.queue(max_size=WAITING, default_concurrency_limit=1)
 

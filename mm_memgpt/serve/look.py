@@ -42,11 +42,28 @@ CSS = """
 .mm-confidence { font-size: .875rem; max-width: 34rem; margin: 0; }
 .mm-confidence strong { display: block; font-size: 1.0625rem; }
 .mm-problem { color: var(--mm-alarm); font-size: 1.0625rem; margin: 0; overflow-wrap: anywhere; }
+.mm-facts { font-size: .875rem; margin: 1rem 0 0; }
+.mm-given { color: var(--body-text-color-subdued); }
+.mm-now { font-size: 1.25rem; margin: .75rem 0 0; }
+.mm-pieces { border-collapse: collapse; width: 100%; margin: 0 0 .75rem; }
+.mm-pieces th, .mm-pieces td { text-align: left; padding: .2rem .75rem .2rem 0; }
+.mm-pieces th { font-size: .8125rem; font-weight: 600; }
+.mm-pieces td:not(:nth-child(2)) { white-space: nowrap; font-variant-numeric: tabular-nums; }
+.mm-bar {
+  display: inline-block; height: .7rem; width: calc(6rem * var(--share)); margin-right: .5rem; border-radius: .35rem;
+  background: var(--mm-certain);
+}
 .mm-hint { font-size: 1.0625rem; margin: 0; }
 .mm-where { display: flex; flex-wrap: wrap; gap: .75rem; }
 .mm-where figure { margin: 0; text-align: center; }
 .mm-where img { border-radius: .35rem; max-width: 100%; }
 #examples .grid-container { grid-template-columns: repeat(auto-fill, minmax(min(7.5rem, 28%), 1fr)); }
 #examples .grid-wrap { min-height: 0; max-height: none; }
+#frames .grid-wrap { min-height: 0; max-height: none; }
+#frames .caption-label {
+  font-size: .75rem; line-height: 1.3; padding: .2rem .4rem; left: .25rem; right: .25rem; bottom: .25rem;
+  max-width: none; white-space: normal; text-align: left;
+}
+#clip button[aria-label^="Trim"], #clip button[aria-label^="Reset"] { display: none; } /* what was watched is shown */
 #examples .caption-label { font-size: .75rem; padding: .1rem .4rem; left: .25rem; right: auto; bottom: .25rem; }
 """

@@ -10,6 +10,9 @@ PHOTO_FOLDERS = (PACKAGE / "photos", PACKAGE.parent / "demos" / "photos")
 MODEL = "model"
 """Events with this `concurrency_id` run one after another, on whatever page they are."""
 
+HOUR = 3600
+"""Seconds after which what a user gave is deleted, and what was made of it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:

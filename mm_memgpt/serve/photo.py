@@ -5,7 +5,6 @@ reader says in one line what is wrong; Gradio still sees to it that only what wa
 as the model sees it: upright, without transparency, the first frame; so every format that can be read can be seen.
 """
 
-import json
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -16,6 +15,7 @@ from PIL.Image import Image
 
 from mm_memgpt.datasets.photo import as_photo
 from mm_memgpt.pipeline import Pipeline
+from mm_memgpt.serve.asking import gone
 from mm_memgpt.serve.options import MODEL, Options
 from mm_memgpt.serve.where import where
 from mm_memgpt.serve.words import hint, problem, sentence
@@ -26,10 +26,6 @@ PREVIEW = 1024
 """Longest side, in pixels, at which a photo comes back to the page."""
 THUMBNAIL = 256
 """Longest side of an example's."""
-
-_GONE = (
-    "(photo, result, where) => photo === null ? [result.includes('mm-sentence') ? FIRST : result, ''] : [result, where]"
-)
 
 
 def add(model: Pipeline, options: Options) -> None:
@@ -70,8 +66,7 @@ def add(model: Pipeline, options: Options) -> None:
     photo.upload(given, photo, preprocess=False, **shown)
     examples.select(picked, None, **shown)
     # where a photo goes, by its button or since the next file was too large to upload, what was said of it goes too
-    gone = _GONE.replace("FIRST", json.dumps(first))
-    photo.change(None, [photo, result, looked], [result, looked], js=gone, api_visibility="private")
+    photo.change(None, [photo, result, looked], [result, looked], js=gone(first), api_visibility="private")
     button.click(asked, [photo, seen], looked, preprocess=False, show_progress_on=looked, **run)
 
 
@@ -89,7 +84,7 @@ def describe(model: Pipeline, path: str | PathLike, name: str, beams: int) -> tu
         caption = model.caption(path, beams)
     except InputError as error:
         return None, problem(str(error))
-    return _reduced(photo, PREVIEW), sentence(caption, model.model.config.confidence is not None)
+    return reduced(photo, PREVIEW), sentence(caption, model.model.config.confidence is not None)
 
 
 def explain(model: Pipeline, path: str, beams: int) -> str:
@@ -103,7 +98,7 @@ def explain(model: Pipeline, path: str, beams: int) -> str:
 
 def _gallery(photos: Sequence[Path]) -> gradio.Gallery:
     return gradio.Gallery(
-        [(_reduced(as_photo(path), THUMBNAIL), path.stem) for path in photos],
+        [(reduced(as_photo(path), THUMBNAIL), path.stem) for path in photos],
         label="Examples",
         show_label=False,
         elem_id="examples",
@@ -116,7 +111,8 @@ def _gallery(photos: Sequence[Path]) -> gradio.Gallery:
     )
 
 
-def _reduced(photo: Image, side: int) -> Image:
+def reduced(photo: Image, side: int) -> Image:
+    """The photo itself, made so small that its longer side has at most `side` pixels."""
     photo.thumbnail((side, side))
     photo.info.clear()  # the photo is upright; its note on how to turn it would turn it again
     return photo

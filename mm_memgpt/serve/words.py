@@ -17,6 +17,9 @@ CALIBRATED = (
     "Of captions that the model was this sure of, about so many were good ones (near to one that a person wrote) on "
     "the photos it was calibrated on. On photos of another kind it is a guess."
 )
+ELSEWHERE = (
+    "The confidence was calibrated on captions of photos: of a sound, a clip or an answer, this figure is a guess."
+)
 UNCALIBRATED = (
     "This is how likely the model found its own wording, a token on average (geometric mean). It is not calibrated: "
     "a fluent sentence can be confident and wrong."
@@ -28,14 +31,37 @@ def sureness(logprob: float) -> float:
     return 1 - min(max(logprob / LEAST, 0.0), 1.0)
 
 
-def sentence(caption: Caption, calibrated: bool = False) -> str:
-    """The caption with its coloured words, its confidence and what that means, and the legend of the colours."""
-    words = " ".join(map(_word, caption.words)) or "(The model wrote no word.)"
+def sentence(caption: Caption, calibrated: bool = False, prompt: str = "", of: str = "photo") -> str:
+    """The caption with its coloured words, its confidence and what that means, and the legend of the colours.
+
+    Args:
+        caption: what was written.
+        calibrated: whether its confidence is a probability.
+        prompt: what it was given to begin with, one space between two words; it is shown without colours.
+        of: what it is about.
+    """
+    given = begun(caption, prompt)
+    words = " ".join(map(_word, caption.words[given:])) or "(The model wrote no word.)"
+    asked = f'<span class="mm-given">{escape(" ".join(prompt.split()[:given]))}</span> ' if given else ""
+    meaning = UNCALIBRATED if not calibrated else CALIBRATED if of == "photo" and not prompt else ELSEWHERE
     return (
-        f'<div class="mm-result" role="status"><p class="mm-sentence">{words}</p>{_LEGEND}'
+        f'<div class="mm-result" role="status"><p class="mm-sentence">{asked}{words}</p>{_LEGEND}'
         f'<p class="mm-confidence"><strong>Confidence <span>{percent(caption.confidence)}</span></strong> '
-        f"{CALIBRATED if calibrated else UNCALIBRATED}</p></div>"
+        f"{meaning}</p></div>"
     )
+
+
+def begun(caption: Caption, prompt: str) -> int:
+    """How many of the caption's words are the prompt's; a last one that the model went on with is its own."""
+    return sum(given == word.word for given, word in zip(prompt.split(), caption.words, strict=False))
+
+
+def clock(seconds: float) -> str:
+    """A second of a sound or clip for people, to a tenth: 0:07.5, or 1:02:03.0 where there are hours."""
+    tenths = round(seconds * 10)
+    minutes, rest = divmod(tenths, 600)
+    shown = f"{minutes // 60}:{minutes % 60:02}" if minutes >= 60 else str(minutes)
+    return f"{shown}:{rest // 10:02}.{rest % 10}"
 
 
 def problem(message: str) -> str:

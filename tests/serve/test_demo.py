@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from mm_memgpt.pipeline import load
+from mm_memgpt.serve import photo
 from mm_memgpt.serve.demo import build, free_port
 from mm_memgpt.serve.options import Options, packaged_photos
 from mm_memgpt.serve.photo import PREVIEW, describe
@@ -27,8 +28,11 @@ def tabs(blocks) -> list[str]:
 
 
 def gallery(blocks) -> dict:
-    [found] = [each["props"] for each in blocks.config["components"] if each["type"] == "gallery"]
-    return found
+    return of_type(blocks, "gallery")[0]
+
+
+def of_type(blocks, kind: str) -> list[dict]:
+    return [each["props"] for each in blocks.config["components"] if each["type"] == kind]
 
 
 def test_a_photo_is_captioned_whole_and_comes_back_upright_and_small(model, tmp_path):
@@ -50,12 +54,13 @@ def test_a_bad_photo_is_called_by_the_name_its_owner_gave_it(model, tmp_path):
     assert str(tmp_path) not in html
 
 
-def test_one_page_has_no_tab_and_two_have_one_each(model):
-    assert tabs(build(model)) == []
+def test_one_page_has_no_tab_and_several_have_one_each(model):
+    assert tabs(build(model, pages={"Photo": photo.add})) == []
+    assert tabs(build(model)) == ["Photo", "Sound", "Clip"]
     spec = importlib.util.spec_from_file_location("gradio_app", DEMOS / "gradio_app.py")
     demo = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(demo)
-    assert tabs(demo.app(model)) == ["Photo", "Search"]
+    assert tabs(demo.app(model)) == ["Photo", "Sound", "Clip", "Search"]
     rows = demo.captions(model, Image.open(DEMOS / "photos" / "cat.jpg"))
     assert [row[0] for row in rows] == ["1", "2", "4", "8"]
     assert rows[2][1] == model.caption(DEMOS / "photos" / "cat.jpg").text
@@ -79,6 +84,18 @@ def test_an_example_that_is_no_photo_is_refused_at_the_start(model, tmp_path):
     (tmp_path / "a.jpg").touch()
     with pytest.raises(InputError, match=r"a\.jpg: empty"):
         build(model, Options(examples=[tmp_path / "a.jpg"]))
+
+
+def test_a_model_hears_where_it_has_ears_and_says_where_it_has_none(model, tiny_model_folder):
+    assert len(of_type(build(model), "audio")) == 1
+    deaf = load(tiny_model_folder, "cpu")
+    deaf.model.audio_encoder = None
+    blocks = build(deaf)
+    assert of_type(blocks, "audio") == []
+    assert len(of_type(blocks, "video")) == 1
+    [line] = [each["value"] for each in of_type(blocks, "html") if each["elem_id"] == "sound-result"]
+    assert "This model has no ears; take one that hears" in line
+    assert any("pictures alone" in each["value"] for each in of_type(blocks, "markdown"))
 
 
 def test_a_port_is_kept_if_it_is_free_and_0_becomes_one():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mm_memgpt.serve.words import LEAST, hint, percent, problem, sentence, sureness
+from mm_memgpt.serve.words import LEAST, begun, clock, hint, percent, problem, sentence, sureness
 from mm_memgpt.types import Caption, Word
 
 CAPTION = Caption(text="A red dog.", confidence=0.25, words=(Word("A", -0.01), Word("red", -3.2), Word("dog.", -9.0)))
@@ -44,6 +44,25 @@ def test_what_the_confidence_means_depends_on_whether_it_is_calibrated():
     assert "not calibrated" in html
     assert "not calibrated" not in calibrated
     assert "about so many were good ones" in calibrated
+
+
+def test_a_figure_fitted_on_photos_is_called_a_guess_elsewhere():
+    assert "of a sound, a clip or an answer, this figure is a guess" in sentence(CAPTION, calibrated=True, of="clip")
+    assert "this figure is a guess" in sentence(CAPTION, calibrated=True, prompt="A red")
+    assert "not calibrated" in sentence(CAPTION, of="sound")
+
+
+@pytest.mark.parametrize(("prompt", "given"), [("", 0), ("A", 1), ("A red", 2), ("A red do", 2), ("A red dog. It", 3)])
+def test_what_it_was_given_to_begin_with_has_no_colour(prompt, given):
+    html, words = sentence(CAPTION, prompt=prompt), [word.word for word in CAPTION.words]
+    assert begun(CAPTION, prompt) == given
+    assert re.findall('class="mm-given">(.*?)<', html) == ([" ".join(words[:given])] if given else [])
+    assert re.findall(r'class="mm-word".*?>(.*?)<', html) == words[given:]
+
+
+def test_seconds_are_told_to_a_tenth():
+    shown = {0.0: "0:00.0", 0.975: "0:01.0", 59.96: "1:00.0", 61.25: "1:01.2", 3723.0: "1:02:03.0"}
+    assert {seconds: clock(seconds) for seconds in shown} == shown
 
 
 def test_a_caption_without_a_word_says_so():
