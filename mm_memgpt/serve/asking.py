@@ -40,7 +40,8 @@ def told(model: Pipeline, state: MemoryState, prompt: str, beams: int, of: str) 
     Raises:
         InputError: the prompt leaves no room for a word.
     """
-    caption = model.decode_each(model.fuse(state), prompt, beams)[0]
+    likeliest = {"num_return_sequences": 1} if prompt else {}  # keys choose among captions, not among answers
+    caption = model.decode_each(model.fuse(state), prompt, beams, **likeliest)[0]
     return caption, sentence(caption, model.model.config.confidence is not None, prompt, of)
 
 
