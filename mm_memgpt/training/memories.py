@@ -13,12 +13,13 @@ from typing import Any
 
 from mm_memgpt.config import MotionConfig
 from mm_memgpt.datasets.chance import between, draw, happens
+from mm_memgpt.datasets.notes import make_note
 from mm_memgpt.datasets.pools import Heard, Photo, Pools, read_pools
-from mm_memgpt.datasets.questions import Question, ask
-from mm_memgpt.datasets.scenes import Scene, make_scene, stretched, without
+from mm_memgpt.datasets.questions import POSITIONS, Question, ask
+from mm_memgpt.datasets.scenes import PLAIN_NOTE, Scene, make_scene, stretched, without
 from mm_memgpt.datasets.summaries import LONGEST, PROMPT, summarise
 from mm_memgpt.datasets.templates import SOUNDS, digit_word
-from mm_memgpt.training.items import Item, Texts
+from mm_memgpt.training.items import Item, Text, Texts
 from mm_memgpt.training.library import Library
 from mm_memgpt.training.maps import Maps
 from mm_memgpt.training.mixture import Examples, Mixture
@@ -34,6 +35,12 @@ DIGITS = 0.5
 
 DIGITS_ASKED = 0.4
 """Share of these that are asked for, as other speech is."""
+
+NOTES = 3
+"""Notes that stand side by side, at most, where one of them is to be written down."""
+
+READ, SHOWN = "What does the {}note say?", "What does the {}photo show?"
+"""How a note, or a photo, is asked for as a whole."""
 
 BY_END = 0.5
 """Share of training's memories whose items come in the order of their ends; the others come source by source."""
@@ -79,6 +86,7 @@ class Memories:
             "questions": self.question,
             "summaries": self.summary,
             "clips": self.clip,
+            "notes": self.note,
             **({} if self.speech is None else {"speech": self.speech}),
         }
 
@@ -108,7 +116,31 @@ class Memories:
             if (question := ask(scene, generator)) is not None:
                 asked[question.text] = question
         text = [self.texts(each.answer, each.text, each.about) for each in asked.values()]
+        if asked and scene.photos and happens(generator, self.mixture.described):
+            text.append(self._described(scene, generator))
         return {"kind": "questions", "items": self.items(scene, generator), "text": text} if asked else None
+
+    def note(self, generator: Random) -> dict[str, Any]:
+        """A few notes; the one at some place is asked for, and written down again word by word."""
+        count = draw(generator, range(1, NOTES + 1))
+        written = [
+            draw(generator, self.pools.sentences) if happens(generator, PLAIN_NOTE) else make_note(generator).text
+            for _ in range(count)
+        ]
+        place = draw(generator, range(count))
+        items = [
+            Item("text", self.texts.note(text), (float(number), number + 1.0), number)
+            for number, text in enumerate(written)
+        ]
+        asked = READ.format(positioned(place, count))
+        return {"kind": "notes", "items": items, "text": [self.texts(sentence(written[place]), asked, (place,))]}
+
+    def _described(self, scene: Scene, generator: Random) -> Text:
+        """What people say of one of a scene's photos, asked for by its place among them."""
+        number = draw(generator, range(len(scene.photos)))
+        place = scene.photos[number]
+        told = sentence(self._written(scene.items[place].photo, generator))
+        return self.texts(told, SHOWN.format(positioned(number, len(scene.photos))), (place,))
 
     def summary(self, generator: Random) -> dict[str, Any]:
         """A scene of a few items with a sentence about all of it."""
@@ -175,6 +207,11 @@ class Memories:
 
     def _written(self, photo: Photo, generator: Random) -> str:
         return draw(generator, self.maps[photo.row.file].captions[photo.row.number])
+
+
+def positioned(number: int, count: int) -> str:
+    """The word for a place, counted from 0, among so many, with a space behind it; nothing where there is only one."""
+    return "" if count == 1 else f"{POSITIONS[number]} "
 
 
 def read_memories(

@@ -18,9 +18,9 @@ from mm_memgpt.types import InputError
 ATTEMPTS = 100
 """How often a kind is tried for one place: some scenes settle no question, and some samples are broken."""
 
-KINDS = ("captions", "clips", "sounds", "questions", "summaries", "speech")
-"""What can be written about a memory: a photo's sentences, a clip's, a sound's, answers, a whole scene's sentence, and
-the words that are said."""
+KINDS = ("captions", "clips", "sounds", "questions", "summaries", "speech", "notes")
+"""What can be written about a memory: a photo's sentences, a clip's, a sound's, answers, a whole scene's sentence, the
+words that are said, and what a note says."""
 
 
 @dataclass(kw_only=True)
@@ -39,6 +39,10 @@ class Mixture:
     """Share of lone clips, made of photos of `data.train` by a moving camera, with the photos' sentences."""
     speech: float = 0.0
     """Share of clips of a talker, by sound, lips or both, with the words that are said."""
+    notes: float = 0.0
+    """Share of a few notes, one of which is to be written down again."""
+    described: float = 0.0
+    """Chance that, beside its questions, a sentence about one of a scene's photos is learned, asked for by place."""
     clip_photos: int = 2000
     """Photos of each source that clips are made of, the first ones: each takes six to eight maps on disk."""
     samples: int = 6000
@@ -73,6 +77,7 @@ class Mixture:
         require(min(self.samples, self.asked) >= 1, f"samples {self.samples}, asked {self.asked}: both at least 1")
         require(self.clip_photos >= 1, f"clip_photos {self.clip_photos} must be at least 1; try clip_photos=2000")
         require(0 <= self.dropout < 1, f"dropout {self.dropout} must be at least 0 and below 1; try dropout=0.15")
+        require(0 <= self.described <= 1, f"described {self.described} must lie in 0..1; try described=0.5")
         require(self.stretch >= 1, f"stretch {self.stretch} must be at least 1; try stretch=4")
         require(0 <= self.hold <= 1, f"hold {self.hold} must lie in 0..1; try hold=0.5")
         for name in ("looking", "keys"):

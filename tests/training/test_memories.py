@@ -6,6 +6,7 @@ import pytest
 import torch
 from transformers import PreTrainedTokenizerFast
 
+from mm_memgpt.datasets.questions import POSITIONS
 from mm_memgpt.datasets.scenes import stretched
 from mm_memgpt.datasets.summaries import LONGEST
 from mm_memgpt.training.bunches import Bunches, memory_of
@@ -144,6 +145,40 @@ def test_a_clip_is_one_source_whose_frames_come_a_second_apart_with_the_photos_s
     untold = [memories(False).clip(Random(f"{number}")) for number in range(200)]
     Still.captions[3:4] = [Still.captions[0]]
     assert None in untold
+
+
+def test_a_note_is_written_down_again_asked_for_by_its_place(memories, texts):
+    decode, seen = texts.tokenizer.decode, set()
+    for number in range(60):
+        example = memories(True).note(Random(f"{number}"))
+        [text] = example["text"]
+        [place] = text.about
+        asked, written = decode(text.tokens[1 : text.given]), decode(text.tokens[text.given : -1]).strip()
+        assert decode(example["items"][place].content[1:-1]) == written
+        assert [item.source for item in example["items"]] == list(range(len(example["items"])))
+        word = ["first ", "second ", "third "][place] if len(example["items"]) > 1 else ""
+        assert asked == f"What does the {word}note say?"
+        seen.add((len(example["items"]), place))
+    assert len(seen) == 6
+
+
+def test_a_photo_of_a_scene_is_described_where_its_place_is_asked_for(memories, texts):
+    described, asked = 0, 0
+    for number in range(40):
+        example = memories(True, described=0.5).question(Random(f"{number}"))
+        if example is None:
+            continue
+        prompts = [texts.tokenizer.decode(text.tokens[1 : text.given]) for text in example["text"]]
+        shown = [text for text, prompt in zip(example["text"], prompts, strict=True) if "photo show?" in prompt]
+        asked, described = asked + 1, described + len(shown)
+        for text in shown:
+            [place] = text.about
+            photos = sorted({item.source for item in example["items"] if item.kind == "image"})
+            [prompt] = [prompt for prompt in prompts if "photo show?" in prompt]
+            word = "" if len(photos) == 1 else f"{POSITIONS[photos.index(place)]} "
+            assert prompt == f"What does the {word}photo show?"
+            assert texts.tokenizer.decode(text.tokens[text.given : -1]).strip() == "A dog."
+    assert 0.2 < described / asked < 0.7
 
 
 def test_items_come_by_source_or_by_their_ends(memories):

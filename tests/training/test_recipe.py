@@ -88,7 +88,7 @@ def test_the_last_of_two_changes_counts(file):
         (
             "data.train.1.shares=1",
             "unknown key 'shares' in data.train[1]; known keys: buffer, columns, images, "
-            "mosaic, path, samples, share, split, streaming, where",
+            "mosaic, path, samples, share, spare, spared, split",
         ),
         ("data.train.2.share=1", "--set 'data.train.2.share=1': there is no place '2' to set"),
         ("output.a=1", "--set 'output.a=1': there is no place 'a' to set"),
