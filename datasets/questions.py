@@ -85,8 +85,12 @@ def _photo(scene: Scene, generator: Random) -> Iterator[Question]:
     for position, place in _positions(scene.photos):
         for word, thing in _clear(scene, place):
             text = f"{word} is in the {position} photo?"
-            held_out = set_aside("photo", SEEN[thing] + ORDER[position])
-            yield Question(text, thing, "photo", (place,), (thing, position), held_out)
+            yield Question(text, thing, "photo", (place,), (thing, position), kept_apart(thing, position))
+
+
+def kept_apart(thing: str, position: str) -> bool:
+    """Whether a thing in the photo at that position is never asked for in training."""
+    return set_aside("photo", SEEN[thing] + ORDER[position])
 
 
 def _seen(scene: Scene, generator: Random) -> Iterator[Question]:

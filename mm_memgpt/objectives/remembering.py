@@ -81,6 +81,7 @@ class Remembering:
         before: the model as it was; in training, captions are held to what it would write.
         hold: share of the captions' loss that does so (arXiv:1606.09282 eq. 2, at temperature 1).
         looking: weight of `looking_loss` of questions.
+        rehearsal: weight of the captions' loss in training.
     """
 
     def __init__(
@@ -92,8 +93,9 @@ class Remembering:
         before: nn.Module | None = None,
         hold: float = 0.0,
         looking: float = 0.0,
+        rehearsal: float = 1.0,
     ) -> None:
-        self.looking = looking
+        self.looking, self.rehearsal = looking, rehearsal
         self.bank, self.smoothing, self.keys, self.half = bank, smoothing, keys, half
         self.before, self.hold = (before, hold) if hold > 0 else (None, 0.0)
 
@@ -119,6 +121,8 @@ class Remembering:
                     sources = selected(token_sources(state, fused), bunch["owner"])
                     parts["looking"] = looking_loss(weights, sources, bunch["about"])
                     loss = loss + self.looking * parts["looking"]
+                if kind == "captions" and model.training:
+                    loss = self.rehearsal * loss
                 losses.append(loss * len(bunch["order"]) / len(examples))
                 parts[kind] = loss.detach()
                 if kind == "questions":

@@ -15,7 +15,7 @@ from mm_memgpt.config import MotionConfig
 from mm_memgpt.datasets.chance import between, draw, happens
 from mm_memgpt.datasets.notes import make_note
 from mm_memgpt.datasets.pools import Heard, Photo, Pools, read_pools
-from mm_memgpt.datasets.questions import POSITIONS, Question, ask
+from mm_memgpt.datasets.questions import POSITIONS, Question, ask, kept_apart
 from mm_memgpt.datasets.scenes import PLAIN_NOTE, Scene, make_scene, stretched, without
 from mm_memgpt.datasets.summaries import LONGEST, PROMPT, summarise
 from mm_memgpt.datasets.templates import SOUNDS, digit_word
@@ -117,7 +117,7 @@ class Memories:
                 asked[question.text] = question
         text = [self.texts(each.answer, each.text, each.about) for each in asked.values()]
         if asked and scene.photos and happens(generator, self.mixture.described):
-            text.append(self._described(scene, generator))
+            text += self._described(scene, generator)
         return {"kind": "questions", "items": self.items(scene, generator), "text": text} if asked else None
 
     def note(self, generator: Random) -> dict[str, Any]:
@@ -135,12 +135,15 @@ class Memories:
         asked = READ.format(positioned(place, count))
         return {"kind": "notes", "items": items, "text": [self.texts(sentence(written[place]), asked, (place,))]}
 
-    def _described(self, scene: Scene, generator: Random) -> Text:
-        """What people say of one of a scene's photos, asked for by its place among them."""
+    def _described(self, scene: Scene, generator: Random) -> list[Text]:
+        """What people say of one of a scene's photos, asked for by place; nothing where that is kept for the test."""
         number = draw(generator, range(len(scene.photos)))
         place = scene.photos[number]
+        shown = scene.items[place].photo.facts.named
+        if any(kept_apart(thing, POSITIONS[number]) for thing in shown):
+            return []
         told = sentence(self._written(scene.items[place].photo, generator))
-        return self.texts(told, SHOWN.format(positioned(number, len(scene.photos))), (place,))
+        return [self.texts(told, SHOWN.format(positioned(number, len(scene.photos))), (place,))]
 
     def summary(self, generator: Random) -> dict[str, Any]:
         """A scene of a few items with a sentence about all of it."""

@@ -68,6 +68,8 @@ class Mixture:
     hold: float = 0.5
     """Share of the captions' loss that holds what is written about photos to what the start would write; without a
     `start` there is none."""
+    rehearsal: float = 1.0
+    """Weight of the captions' loss beside the others'."""
     maps: str = "runs/maps"
     """Folder that keeps what the trunks make of photos and sounds; all runs may share it."""
 
@@ -80,7 +82,7 @@ class Mixture:
         require(0 <= self.described <= 1, f"described {self.described} must lie in 0..1; try described=0.5")
         require(self.stretch >= 1, f"stretch {self.stretch} must be at least 1; try stretch=4")
         require(0 <= self.hold <= 1, f"hold {self.hold} must lie in 0..1; try hold=0.5")
-        for name in ("looking", "keys"):
+        for name in ("looking", "keys", "rehearsal"):
             require(getattr(self, name) >= 0, f"{name} {getattr(self, name)} must be at least 0; try {name}=0.1")
         shared = sorted({*self.folds} & {*self.val_folds})
         require(not shared, f"fold {shared} is both learned from and validated on; name it once")

@@ -281,7 +281,8 @@ def remembering_task(recipe: Recipe) -> Task:
     texts = Texts(processor.tokenizer, model.begin(1).item(), recipe.longest)
     bank = MemoryBank(**asdict(replace(model.bank.geometry, slots=mixture.slots, ring=mixture.ring)))
     half = recipe.optimiser.precision == "bf16"
-    objective = Remembering(bank, recipe.smoothing, mixture.keys, half, before, mixture.hold, mixture.looking)
+    weights = (mixture.hold, mixture.looking, mixture.rehearsal)
+    objective = Remembering(bank, recipe.smoothing, mixture.keys, half, before, *weights)
     collate = Bunches(processor.tokenizer.pad_token_id)
     examples = partial(examples_of, recipe, library, texts, model.config.motion)
     return Task(model, objective, None, collate, keeper(model, processor), given="examples", examples=examples)
