@@ -30,7 +30,6 @@ done
 stage ears ears 2026 "data.train.0.where={fold: [1, 2, 3]}" # fold 4 is for the test
 stage lips
 stage remember
-stage remember_on remember_on 2027
-mm-memgpt calibrate --model runs/remember_on --data "$data/flickr8k/val.parquet"
-mm-memgpt evaluate captions --model runs/remember_on --data "$data/flickr8k/val.parquet"
-mm-memgpt evaluate retrieval --model runs/remember_on --data "$data/flickr8k/val.parquet"
+mm-memgpt calibrate --model runs/remember --data "$data/flickr8k/val.parquet"
+mm-memgpt evaluate captions --model runs/remember --data "$data/flickr8k/val.parquet"
+mm-memgpt evaluate retrieval --model runs/remember --data "$data/flickr8k/val.parquet"

@@ -111,7 +111,8 @@ class Remembering:
                 with noticed(model, answer_place(bunch["learned"])) if watched else nullcontext() as weights:
                     logits = answer_logits(model, fused, bunch)
                 text, learned = (bunch[name][:, -logits.shape[1] :] for name in ("input_ids", "learned"))
-                chosen = of_learned(logits, learned)
+                known = with_prior(logits, learned, bunch) if "prior" in bunch and model.training else logits
+                chosen = of_learned(known, learned)
                 due = text[:, 1:][learned[:, 1:]]
                 loss = functional.cross_entropy(chosen, due, label_smoothing=smoothing)
                 if kind == "captions" and self.before is not None and model.training:
@@ -140,6 +141,14 @@ class Remembering:
         """The logits of the model as it was."""
         model = self.before.to(bunch["owner"].device)
         return answer_logits(model, model.fuser(remembered(model, bunch, model.bank)), bunch)
+
+
+def with_prior(logits: Tensor, learned: Tensor, bunch: dict[str, Tensor]) -> Tensor:
+    """The logits (r, t, v) with what the wordings tell added where the first token to be learned is predicted."""
+    told = logits.new_zeros(logits.shape[0], logits.shape[2])
+    told = told.scatter_add(1, bunch["prior_token"], bunch["prior"].to(logits.dtype))
+    place = functional.one_hot(answer_place(learned), logits.shape[1]).to(logits.dtype)
+    return logits + place.unsqueeze(-1) * told.unsqueeze(1)
 
 
 def of_learned(logits: Tensor, learned: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from mm_memgpt.training.items import Item
+from mm_memgpt.training.items import Item, Text
 from mm_memgpt.training.mixture import KINDS
 
 PERCEIVED = ("image", "motion", "audio", "text")
@@ -42,8 +42,8 @@ class Bunches:
 
         Returns:
             of `memory_of`, and input_ids, attention_mask and `learned` (r, t), True where a token is to be learned, and
-            `owner` (r), the memory that each text is about, and `about` (r, s), True for the sources that settle it.
-            Behind prompts, padding is on the left.
+            `owner` (r), the memory that each text is about, `about` (r, s), True for the sources that settle it, and of
+            `prior_of`. Behind prompts, padding is on the left.
         """
         texts = [text for example in examples for text in example["text"]]
         prompted = any(text.given > 1 for text in texts)
@@ -59,7 +59,19 @@ class Bunches:
             "learned": fill([torch.arange(len(text.tokens)) >= text.given for text in texts]),
             "owner": torch.tensor(owner),
             "about": about,
+            **prior_of(texts),
         }
+
+
+def prior_of(texts: Sequence[Text]) -> dict[str, Tensor]:
+    """prior_token and prior (r, k): the tokens that wordings make likelier, and by how much; none where none does."""
+    if not any(text.prior for text in texts):
+        return {}
+    fill = partial(pad_sequence, batch_first=True)
+    return {
+        "prior_token": fill([torch.tensor([token for token, _ in text.prior], dtype=torch.long) for text in texts]),
+        "prior": fill([torch.tensor([value for _, value in text.prior]) for text in texts]),
+    }
 
 
 def memory_of(rows: Sequence[Sequence[Item]], pad: int) -> dict[str, Tensor]:

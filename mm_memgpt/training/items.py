@@ -33,6 +33,8 @@ class Text(NamedTuple):
     """How many of the first are given: the beginning and a prompt. The others are to be learned."""
     about: tuple[int, ...] = ()
     """Sources that settle it, where that is known."""
+    prior: tuple[tuple[int, float], ...] = ()
+    """What the wording tells of the first token to be learned: tokens, and what is added to their logits."""
 
 
 class Texts:
@@ -54,6 +56,10 @@ class Texts:
             raise InputError(f"longest {self.longest} leaves no room behind {prompt!r}; set it above {len(given)}")
         written = [*self._tokens(f" {target}" if prompt else target), self.tokenizer.eos_token_id]
         return Text(torch.cat([given, torch.tensor(written)])[: self.longest], len(given), about)
+
+    def first(self, answer: str) -> int:
+        """The token that an answer begins with, behind a prompt."""
+        return self._tokens(f" {answer}")[0]
 
     def prompt(self, text: str) -> Tensor:
         """The beginning of a text, and a prompt that it continues (t)."""

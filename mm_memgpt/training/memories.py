@@ -23,6 +23,7 @@ from mm_memgpt.training.items import Item, Text, Texts
 from mm_memgpt.training.library import Library
 from mm_memgpt.training.maps import Maps
 from mm_memgpt.training.mixture import Examples, Mixture
+from mm_memgpt.training.priors import Priors, read_priors
 from mm_memgpt.training.recipe import Recipe, Source
 from mm_memgpt.training.speech import PROMPT as WHAT_IS_SAID
 from mm_memgpt.training.speech import Speech, read_speech
@@ -59,6 +60,7 @@ class Memories:
         training: whether they are disturbed at all; without it, everything is as it was drawn.
         clips: of the clips whose captions are learned.
         speech: makes the examples of clips in which somebody talks, where there are any.
+        priors: what the wording of questions tells, where a model should not learn it.
     """
 
     def __init__(
@@ -72,10 +74,11 @@ class Memories:
         training: bool,
         clips: Sequence[Maps] = (),
         speech: Speech | None = None,
+        priors: Priors | None = None,
     ) -> None:
         self.pools, self.maps, self.captioned, self.texts = pools, maps, captioned, texts
         self.mixture, self.count, self.training = mixture, captions, training
-        self.clips, self.speech = clips, speech
+        self.clips, self.speech, self.priors = clips, speech, priors
 
     @property
     def makers(self) -> dict[str, Callable[[Random], dict[str, Any] | None]]:
@@ -115,7 +118,7 @@ class Memories:
         for _ in range(self.mixture.asked):
             if (question := ask(scene, generator)) is not None:
                 asked[question.text] = question
-        text = [self.texts(each.answer, each.text, each.about) for each in asked.values()]
+        text = [self._asked(each) for each in asked.values()]
         if asked and scene.photos and happens(generator, self.mixture.described):
             text += self._described(scene, generator)
         return {"kind": "questions", "items": self.items(scene, generator), "text": text} if asked else None
@@ -134,6 +137,10 @@ class Memories:
         ]
         asked = READ.format(positioned(place, count))
         return {"kind": "notes", "items": items, "text": [self.texts(sentence(written[place]), asked, (place,))]}
+
+    def _asked(self, question: Question) -> Text:
+        text = self.texts(question.answer, question.text, question.about)
+        return text if self.priors is None else text._replace(prior=self.priors.of(question))
 
     def _described(self, scene: Scene, generator: Random) -> list[Text]:
         """What people say of one of a scene's photos, asked for by place; nothing where that is kept for the test."""
@@ -235,7 +242,9 @@ def read_memories(
     filmed = mixture.clip_photos if training else recipe.data.val_samples
     clips = [library.clips(source, filmed) for source in sources] if mixture.clips > 0 else []
     speech = read_speech(library, motion, texts, training) if mixture.speech > 0 else None
-    return Memories(pools, maps_of(pools, library), captioned, texts, mixture, recipe.captions, training, clips, speech)
+    priors = read_priors(pools, texts) if training and mixture.unbiased else None
+    parts = (clips, speech, priors)
+    return Memories(pools, maps_of(pools, library), captioned, texts, mixture, recipe.captions, training, *parts)
 
 
 def maps_of(pools: Pools, library: Library) -> dict[str, Maps]:

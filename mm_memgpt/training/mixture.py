@@ -61,6 +61,8 @@ class Mixture:
     """Slots of the memory in training: so few that items merge in some scenes."""
     ring: int = 4
     """The newest items that never merge, in training."""
+    unbiased: bool = False
+    """Whether what the wording of a question tells of its answer is taken off what is learned."""
     looking: float = 0.0
     """Weight of the loss that lets the decoder read what settles a question when it begins the answer."""
     keys: float = 0.1
