@@ -21,6 +21,9 @@ from mm_memgpt.objectives.contrastive import HIGHEST_SCALE, contrastive_loss
 from mm_memgpt.objectives.looking import answer_place, looking_loss, noticed, token_sources
 from mm_memgpt.types import Features, MemoryState
 
+PLAIN = ("captions", "clips")
+"""Kinds whose texts are people's sentences, with no prompt."""
+
 PAIRED = ("captions", "sounds", "clips")
 """Kinds whose memory is one thing and whose text is a sentence about it, so that their keys can be compared."""
 
@@ -82,6 +85,7 @@ class Remembering:
         hold: share of the captions' loss that does so (arXiv:1606.09282 eq. 2, at temperature 1).
         looking: weight of `looking_loss` of questions.
         rehearsal: weight of the captions' loss in training.
+        hold_keys: weight of what the keys of captions' sentences differ from those that `before` gives them.
     """
 
     def __init__(
@@ -94,40 +98,20 @@ class Remembering:
         hold: float = 0.0,
         looking: float = 0.0,
         rehearsal: float = 1.0,
+        hold_keys: float = 0.0,
     ) -> None:
-        self.looking, self.rehearsal = looking, rehearsal
+        self.looking, self.rehearsal, self.hold_keys = looking, rehearsal, hold_keys
         self.bank, self.smoothing, self.keys, self.half = bank, smoothing, keys, half
-        self.before, self.hold = (before, hold) if hold > 0 else (None, 0.0)
+        self.before, self.hold = (before, hold) if max(hold, hold_keys) > 0 else (None, 0.0)
 
     def __call__(self, model: nn.Module, batch: dict) -> dict[str, Tensor]:
         examples = batch["examples"]
         with torch.autocast(examples.device.type, torch.bfloat16, enabled=self.half):
-            bank, smoothing = (self.bank, self.smoothing) if model.training else (model.bank, 0.0)
             losses, parts, pairs = [], {}, []
             for kind, bunch in batch["bunches"].items():
-                state = remembered(model, bunch, bank)
-                fused = model.fuser(state)
-                watched = self.looking > 0 and kind == "questions" and model.training
-                with noticed(model, answer_place(bunch["learned"])) if watched else nullcontext() as weights:
-                    logits = answer_logits(model, fused, bunch)
-                text, learned = (bunch[name][:, -logits.shape[1] :] for name in ("input_ids", "learned"))
-                known = with_prior(logits, learned, bunch) if "prior" in bunch and model.training else logits
-                chosen = of_learned(known, learned)
-                due = text[:, 1:][learned[:, 1:]]
-                loss = functional.cross_entropy(chosen, due, label_smoothing=smoothing)
-                if kind == "captions" and self.before is not None and model.training:
-                    parts["held"] = divergence(chosen, of_learned(self._before(bunch), learned))
-                    loss = (1 - self.hold) * loss + self.hold * parts["held"]
-                if watched:
-                    sources = selected(token_sources(state, fused), bunch["owner"])
-                    parts["looking"] = looking_loss(weights, sources, bunch["about"])
-                    loss = loss + self.looking * parts["looking"]
-                if kind == "captions" and model.training:
-                    loss = self.rehearsal * loss
+                loss, found, fused = self._kind(model, kind, bunch)
                 losses.append(loss * len(bunch["order"]) / len(examples))
-                parts[kind] = loss.detach()
-                if kind == "questions":
-                    parts["right"] = right(logits, text, learned).float().mean()
+                parts |= found
                 if self.keys > 0 and model.training and kind in PAIRED:
                     pairs.append((fused.key, sentence_keys(model, bunch)))
             loss = torch.stack(losses).sum()
@@ -135,6 +119,44 @@ class Remembering:
                 parts["keys"] = key_loss(model, pairs)
                 loss = loss + self.keys * parts["keys"]
         return {"loss": loss} | parts
+
+    def _kind(self, model: nn.Module, kind: str, bunch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor], Fused]:
+        """The loss of one kind of example, its parts by name, and the fused memories."""
+        training, parts = model.training, {}
+        state = remembered(model, bunch, self.bank if training else model.bank)
+        fused = model.fuser(state)
+        watched = training and self.looking > 0 and kind == "questions"
+        with noticed(model, answer_place(bunch["learned"])) if watched else nullcontext() as weights:
+            logits = answer_logits(model, fused, bunch)
+        text, learned = (bunch[name][:, -logits.shape[1] :] for name in ("input_ids", "learned"))
+        chosen = of_learned(with_prior(logits, learned, bunch) if training and "prior" in bunch else logits, learned)
+        due = text[:, 1:][learned[:, 1:]]
+        loss = functional.cross_entropy(chosen, due, label_smoothing=self.smoothing if training else 0.0)
+        held = training and self.before is not None
+        if held and self.hold > 0 and kind == "captions":
+            parts["held"] = divergence(chosen, of_learned(self._before(bunch), learned))
+            loss = (1 - self.hold) * loss + self.hold * parts["held"]
+        parts[kind] = loss.detach()
+        if kind == "questions":
+            parts["right"] = right(logits, text, learned).float().mean()
+        if kind == "captions" and training:
+            loss = self.rehearsal * loss
+        if held and self.hold_keys > 0 and kind in PLAIN:
+            parts[f"keys_of_{kind}"] = self._moved(model, bunch)
+            loss = loss + self.hold_keys * parts[f"keys_of_{kind}"]
+        if watched:
+            parts["looking"] = looking_loss(
+                weights, selected(token_sources(state, fused), bunch["owner"]), bunch["about"]
+            )
+            loss = loss + self.looking * parts["looking"]
+        return loss, parts, fused
+
+    def _moved(self, model: nn.Module, bunch: dict[str, Tensor]) -> Tensor:
+        """1 - cosine of each sentence's key and that of the model as it was, the mean of all."""
+        text = bunch["input_ids"], bunch["attention_mask"]
+        with torch.no_grad():
+            due = self.before.to(text[0].device).read_text(*text).key.squeeze(1)
+        return 1 - (model.read_text(*text).key.squeeze(1).float() * due.float()).sum(-1).mean()
 
     @torch.no_grad()
     def _before(self, bunch: dict[str, Tensor]) -> Tensor:

@@ -72,6 +72,9 @@ class Mixture:
     `start` there is none."""
     rehearsal: float = 1.0
     """Weight of the captions' loss beside the others'."""
+    hold_keys: float = 0.0
+    """Weight of the loss that holds the keys of captions' sentences to those that the start gives them: as what sees
+    photos stays as it is, photos are then found as before."""
     maps: str = "runs/maps"
     """Folder that keeps what the trunks make of photos and sounds; all runs may share it."""
 
@@ -84,7 +87,7 @@ class Mixture:
         require(0 <= self.described <= 1, f"described {self.described} must lie in 0..1; try described=0.5")
         require(self.stretch >= 1, f"stretch {self.stretch} must be at least 1; try stretch=4")
         require(0 <= self.hold <= 1, f"hold {self.hold} must lie in 0..1; try hold=0.5")
-        for name in ("looking", "keys", "rehearsal"):
+        for name in ("looking", "keys", "rehearsal", "hold_keys"):
             require(getattr(self, name) >= 0, f"{name} {getattr(self, name)} must be at least 0; try {name}=0.1")
         shared = sorted({*self.folds} & {*self.val_folds})
         require(not shared, f"fold {shared} is both learned from and validated on; name it once")

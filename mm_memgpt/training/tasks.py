@@ -281,7 +281,7 @@ def remembering_task(recipe: Recipe) -> Task:
     texts = Texts(processor.tokenizer, model.begin(1).item(), recipe.longest)
     bank = MemoryBank(**asdict(replace(model.bank.geometry, slots=mixture.slots, ring=mixture.ring)))
     half = recipe.optimiser.precision == "bf16"
-    weights = (mixture.hold, mixture.looking, mixture.rehearsal)
+    weights = (mixture.hold, mixture.looking, mixture.rehearsal, mixture.hold_keys)
     objective = Remembering(bank, recipe.smoothing, mixture.keys, half, before, *weights)
     collate = Bunches(processor.tokenizer.pad_token_id)
     examples = partial(examples_of, recipe, library, texts, model.config.motion)

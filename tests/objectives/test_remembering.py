@@ -181,6 +181,29 @@ def test_what_is_written_about_photos_is_held_to_what_the_model_wrote_before(mod
     assert "held" not in objective(model.eval(), batch)
 
 
+def test_the_keys_of_sentences_are_held_to_what_they_were_before(model):
+    _, _, seen, _ = maps(model, 1, 1)
+    lone = {
+        "image": seen,
+        "order": torch.tensor([[0]]),
+        "real": torch.tensor([[True]]),
+        "time": torch.zeros(1, 1, 2).double(),
+        "source": torch.tensor([[0]]),
+        **texts([[0, 5, 7, 1], [0, 9, 3, 1]], given=[1, 1], owner=[0, 0]),
+    }
+    batch = {"examples": torch.tensor([0]), "bunches": {"captions": lone}}
+    objective = Remembering(model.bank, 0.0, before=copy.deepcopy(model), hold=1.0, hold_keys=3.0)
+    model.train()
+    assert objective(model, batch)["keys_of_captions"].item() == pytest.approx(0, abs=1e-6)
+    torch.nn.init.normal_(model.text_encoder.key.weight)
+    found = objective(model, batch)
+    now, then = (each.read_text(lone["input_ids"], lone["attention_mask"]).key for each in (model, objective.before))
+    due = 1 - (now * then).sum(-1).mean()
+    torch.testing.assert_close(found["keys_of_captions"], due)
+    torch.testing.assert_close(found["loss"], found["held"] + 3.0 * due)
+    assert "keys_of_captions" not in objective(model.eval(), batch)
+
+
 def test_the_divergence_is_that_of_the_tokens_to_be_learned():
     logits, due = torch.randn(2, 4, 5), torch.randn(2, 4, 5)
     learned = torch.tensor([[False, False, True, True], [False, True, False, False]])
