@@ -113,7 +113,7 @@ class Remembering:
                 losses.append(loss * len(bunch["order"]) / len(examples))
                 parts |= found
                 if self.keys > 0 and model.training and kind in PAIRED:
-                    pairs.append((fused.key, sentence_keys(model, bunch)))
+                    pairs.append(paired_keys(model, fused, bunch))
             loss = torch.stack(losses).sum()
             if sum(len(seen) for seen, _ in pairs) > 1:  # one alone has nothing to be told from
                 parts["keys"] = key_loss(model, pairs)
@@ -195,7 +195,17 @@ def sentence_keys(model: nn.Module, bunch: dict[str, Tensor]) -> Tensor:
     """The key (b, key width) of the first text about each memory."""
     owner = bunch["owner"]
     first = torch.cat([torch.ones_like(owner[:1], dtype=torch.bool), owner[1:] != owner[:-1]])
-    return model.read_text(bunch["input_ids"][first], bunch["attention_mask"][first]).key.squeeze(1)
+    text, real = bunch["input_ids"][first], bunch["attention_mask"][first].bool()
+    order = (~real).to(torch.uint8).argsort(dim=1, stable=True)  # a sentence is read from its beginning: padding last
+    return model.read_text(text.gather(1, order), real.gather(1, order)).key.squeeze(1)
+
+
+def paired_keys(model: nn.Module, fused: Fused, bunch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """The keys (x, key width) of those memories whose first text has no prompt, and of that text."""
+    owner, given = bunch["owner"], (bunch["attention_mask"].bool() & ~bunch["learned"]).sum(1)
+    first = torch.cat([torch.ones_like(owner[:1], dtype=torch.bool), owner[1:] != owner[:-1]])
+    plain = given[first] == 1
+    return fused.key[plain], sentence_keys(model, bunch)[plain]
 
 
 def key_loss(model: nn.Module, pairs: list[tuple[Tensor, Tensor]]) -> Tensor:

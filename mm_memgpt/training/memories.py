@@ -34,8 +34,17 @@ from mm_memgpt.words import sentence
 DIGITS = 0.5
 """Share of spoken digits among lone sounds."""
 
-DIGITS_ASKED = 0.4
-"""Share of these that are asked for, as other speech is."""
+ASKED, UNSAID, UNHEARD = 0.4, 0.25, 0.08
+"""Share of lone sounds that something is asked of; of sounds that are asked what they say, though they say nothing; and
+of lone photos among the sounds, of which nothing can be heard."""
+
+WHAT_IS_HEARD = "What is heard?"
+"""What asks for the name of a sound."""
+
+LISTENING = (WHAT_IS_HEARD, WHAT_IS_SAID)
+
+NOTHING = "nothing"
+"""The answer where there is none."""
 
 NOTES = 3
 """Notes that stand side by side, at most, where one of them is to be written down."""
@@ -102,14 +111,29 @@ class Memories:
         return self._captioned("clips", self.clips, generator)
 
     def sound(self, generator: Random) -> dict[str, Any]:
-        """A lone sound or spoken digit with a sentence about it and no prompt, or a digit that is asked for."""
+        """A lone sound or spoken digit with a sentence about it and no prompt, or with what was asked of it; now and
+        then of a photo, where nothing is heard."""
+        if happens(generator, UNHEARD):
+            photo = draw(generator, self.pools.photos).row
+            items = self._photo(self.maps[photo.file], photo.number, (0.0, 0.0), 0, generator)
+            return {"kind": "sounds", "items": items, "text": [self.texts(NOTHING, draw(generator, LISTENING))]}
         digit = happens(generator, DIGITS)
         heard = draw(generator, self.pools.digits if digit else self.pools.sounds)
-        said = digit_word(int(heard.label)) if digit else draw(generator, SOUNDS[heard.label].sentences)
         items = self._sound(heard, 0.0, 0, generator)
-        asked = digit and happens(generator, DIGITS_ASKED)
-        text = self.texts(said, WHAT_IS_SAID) if asked else self.texts(sentence(said))
+        if happens(generator, ASKED):
+            text = self._listened(heard.label, digit, generator)
+        else:
+            told = digit_word(int(heard.label)) if digit else draw(generator, SOUNDS[heard.label].sentences)
+            text = self.texts(sentence(told))
         return {"kind": "sounds", "items": items, "text": [text]}
+
+    def _listened(self, label: str, digit: bool, generator: Random) -> Text:
+        """What is said by a digit, or heard of another sound, which says nothing."""
+        if digit:
+            return self.texts(digit_word(int(label)), WHAT_IS_SAID)
+        if happens(generator, UNSAID):
+            return self.texts(NOTHING, WHAT_IS_SAID)
+        return self.texts(SOUNDS[label].name, WHAT_IS_HEARD)
 
     def question(self, generator: Random) -> dict[str, Any] | None:
         """A scene with questions about it, each once; None where it settles none."""

@@ -12,7 +12,9 @@ from mm_memgpt.objectives.remembering import (
     answer_logits,
     divergence,
     of_learned,
+    paired_keys,
     perceived,
+    remembered,
     right,
     sentence_keys,
 )
@@ -179,6 +181,22 @@ def test_what_is_written_about_photos_is_held_to_what_the_model_wrote_before(mod
         model.decoder.get_input_embeddings().weight.mul_(2)
     assert objective(model, batch)["loss"] > 0.001
     assert "held" not in objective(model.eval(), batch)
+
+
+def test_only_sentences_without_a_prompt_have_keys_wherever_their_padding_lies(model):
+    _, _, seen, _ = maps(model, 2, 1)
+    lone = {
+        "image": seen,
+        "order": torch.tensor([[0], [1]]),
+        "real": torch.ones(2, 1, dtype=torch.bool),
+        "time": torch.zeros(2, 1, 2).double(),
+        "source": torch.zeros(2, 1, dtype=torch.long),
+        **texts([[0, 5, 7, 9, 1], [0, 9, 1]], given=[3, 1], owner=[0, 1], left=True),
+    }
+    fused = model.fuser(remembered(model, lone, model.bank))
+    perceived_keys, written = paired_keys(model, fused, lone)
+    torch.testing.assert_close(perceived_keys, fused.key[1:])
+    torch.testing.assert_close(written, model.read_text(torch.tensor([[0, 9, 1]])).key.squeeze(1))
 
 
 def test_the_keys_of_sentences_are_held_to_what_they_were_before(model):
