@@ -216,7 +216,9 @@ def test_a_trained_model_is_given_the_ears_that_were_kept(write_recipe, deaf, tm
     weights = build_task(read_recipe(file)).model.state_dict()
     for before, prefix in ((load_file(deaf / "model.safetensors"), ""), (trunk.state_dict(), "audio_encoder.trunk.")):
         assert all(torch.equal(weights[prefix + name], value) for name, value in before.items())
-    with pytest.raises(InputError, match=r"^.*: audio\.heads 5 does not divide width 32.*; change audio or fusion$"):
+    with pytest.raises(
+        InputError, match=r"^.*: audio\.heads 5 does not divide width 32.*; change audio, motion or fusion$"
+    ):
         build_task(read_recipe(file, ["audio.heads=5"]))
 
 
