@@ -266,7 +266,8 @@ def read_memories(
     filmed = mixture.clip_photos if training else recipe.data.val_samples
     clips = [library.clips(source, filmed) for source in sources] if mixture.clips > 0 else []
     speech = read_speech(library, motion, texts, training) if mixture.speech > 0 else None
-    priors = read_priors(pools, texts) if training and mixture.unbiased else None
+    asked = training and mixture.unbiased and mixture.questions > 0
+    priors = read_priors(pools, texts) if asked else None
     parts = (clips, speech, priors)
     return Memories(pools, maps_of(pools, library), captioned, texts, mixture, recipe.captions, training, *parts)
 
