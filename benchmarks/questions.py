@@ -64,7 +64,10 @@ class Answerer:
         library = Library(self.model, str(given.data), given.maps)
         pools = read_pools(given.data, given.part, given.folds)
         texts = Texts(self.tokenizer, self.model.begin(1).item(), longest=self.model.config.vocab_size)
-        self.memories = Memories(pools, maps_of(pools, library), [], texts, Mixture(), 1, training=False)
+        mirrored = self.model.config.image.mirrored
+        self.memories = Memories(
+            pools, maps_of(pools, library), [], texts, Mixture(), 1, training=False, mirrored=mirrored
+        )
 
     def asked(self, limit: int, held_out: bool) -> Iterator[Asked]:
         """The first `limit` questions, each about a scene of its own; the same for every model."""

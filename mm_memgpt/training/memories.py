@@ -70,6 +70,7 @@ class Memories:
         clips: of the clips whose captions are learned.
         speech: makes the examples of clips in which somebody talks, where there are any.
         priors: what the wording of questions tells, where a model should not learn it.
+        mirrored: whether outside training a photo is the mean of both its views, as `image.mirrored` has it.
     """
 
     def __init__(
@@ -84,10 +85,11 @@ class Memories:
         clips: Sequence[Maps] = (),
         speech: Speech | None = None,
         priors: Priors | None = None,
+        mirrored: bool = False,
     ) -> None:
         self.pools, self.maps, self.captioned, self.texts = pools, maps, captioned, texts
         self.mixture, self.count, self.training = mixture, captions, training
-        self.clips, self.speech, self.priors = clips, speech, priors
+        self.clips, self.speech, self.priors, self.mirrored = clips, speech, priors, mirrored
 
     @property
     def makers(self) -> dict[str, Callable[[Random], dict[str, Any] | None]]:
@@ -224,6 +226,9 @@ class Memories:
 
     def _photo(self, maps: Maps, number: int, time: tuple[float, float], source: int, generator: Random) -> list[Item]:
         contents, _ = maps.row(number, self._view(maps, generator))
+        if self.mirrored and not self.training:
+            turned, _ = maps.row(number, "mirrored")
+            contents = (contents.float() + turned.float().flip(-1)) / 2
         return [Item("image", contents[0], time, source)]
 
     def _sound(self, heard: Heard, start: float, source: int, generator: Random) -> list[Item]:

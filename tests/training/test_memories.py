@@ -181,6 +181,21 @@ def test_a_photo_of_a_scene_is_described_where_its_place_is_asked_for(memories, 
     assert 0.2 < described / asked < 0.7
 
 
+def test_outside_training_a_photo_may_be_the_mean_of_both_its_views(scenery_pools, texts):
+    class Sided(Still):
+        views = ("plain", "mirrored")
+
+        def row(self, number, view="plain"):
+            return torch.tensor([[[[1.0, 5.0] if view == "plain" else [3.0, 9.0]]]]).half(), [(0.0, 1.0)]
+
+    maps = {"photos": Sided(1), "sounds": Still(2), "digits": Still(1)}
+    for mirrored, due in ((True, [5.0, 4.0]), (False, [1.0, 5.0])):
+        made = Memories(scenery_pools, maps, [maps["photos"]], texts, Mixture(), 1, False, mirrored=mirrored)
+        items = made.items(made.scene(Random("1")), Random("1"))
+        photos = [item.content.flatten().tolist() for item in items if item.kind == "image"]
+        assert photos == [due] * len(photos) != []
+
+
 def test_items_come_by_source_or_by_their_ends(memories):
     ways = set()
     for number in range(40):
