@@ -146,7 +146,7 @@ def test_words_are_told_where_they_are_spoken(data_folder):
     sound = torch.cat([0.1 * torch.ones(15_600), 0.5 * torch.ones(15_600)])  # of which the second half is heard
     example = HearingExample(file, [], words=["bin", "blue"], places=5)
     spoken = Sample(source="a", sound=sound, words=(("bin", 0.0, 1.2), ("blue", 1.3, 1.6)))
-    assert example(spoken, Random(0))["words"].tolist() == [1, 0, 2, 2, 0]  # middles at 1.07, 1.27, 1.46, 1.66, 1.85
+    assert example(spoken, Random(0))["words"].tolist() == [1, 0, 2, 0, 0]  # middles at 1.07, 1.27, 1.46, 1.66, 1.85
     assert example(Sample(source="a", sound=sound), Random(0))["words"].tolist() == [NO_LABEL] * 5
     with pytest.raises(InputError, match="a: 'seven' is not among words; add it there, or leave the rows out"):
         example(Sample(source="a", sound=sound, digit=7), Random(0))
@@ -237,7 +237,7 @@ def test_a_trained_model_is_given_the_ears_that_were_kept(write_recipe, deaf, tm
         ("data.train.0.mosaic=2", "sounds.parquet: sounds are neither streamed nor laid into mosaics; leave out"),
         ("data.train.0.where={fold: 9}", ".*sounds.parquet: no row is chosen by where fold: 9; give values that"),
         ("data.train.0.where={folds: 1}", ".*sounds.parquet: no column 'folds'; it has audio, class_name, digit, fold"),
-        ("labels=[low, low]", ".*: labels: low is listed twice; list every label once"),
+        ("labels=[low, low]", ".*: labels: low is listed twice; list each once"),
         ("sounds.snr=[3]", r".*: sounds.snr \[3.0\] must be two numbers, the smaller first; try \[0, 25\]"),
         ("sounds.mix=0.9", ".*: sounds.mix 0.9 and sounds.noise 0.2 must be shares of 1; try 0.3 and 0.2"),
         ("sounds.gain=-1", ".*: sounds.gain -1.0 must be at least 0; try gain=12"),
