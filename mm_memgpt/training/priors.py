@@ -1,8 +1,8 @@
 """What the wording of a question tells of its answer, so that a model need not learn it.
 
 Notable: some combinations are never asked for in training, so a model learns that "the second photo" never shows a
-woman, and then denies one that it sees. In training, what the wording tells is added to the model's own answer (a
-product of experts, arXiv:1909.03683), so it is the memory alone that is learned from; afterwards it is left out.
+woman, and then denies one that it sees. In training, what the wording tells beyond the kind of question is added to
+the model's own answer (a product of experts, arXiv:1909.03683) and so need not be learned; afterwards it is left out.
 """
 
 import math
@@ -20,15 +20,13 @@ KINDS = ("photo", "seen", "heard", "digit", "note")
 COUNT = 40_000
 """Questions that are counted."""
 
-SMOOTHING = 2.0
-"""Answers of a wording that are counted as those of its kind, so that none is impossible."""
-
-FLOOR = 1e-4
-"""Probability of what is no answer at all."""
+SMOOTHING = 1.0
+"""Added to how often an answer came and to how often it was to be expected: none is impossible, and of rare ones little
+is known."""
 
 
 class Priors:
-    """The answers of each wording, as log-probabilities of their first tokens.
+    """The answers of each wording, by their first tokens, beside those of all questions of its kind.
 
     Args:
         questions: of training.
@@ -45,14 +43,14 @@ class Priors:
                 self.wordings.setdefault(question.text, Counter())[token] += 1
 
     def of(self, question: Question) -> tuple[tuple[int, float], ...]:
-        """Each token that an answer of the kind may begin with, and by how much likelier than FLOOR the wording makes
-        it, as a logarithm; empty for other kinds."""
+        """Each token that an answer of the kind may begin with, and how many times as likely as in other wordings it
+        is in this one, as a logarithm; empty for other kinds."""
         usual = self.kinds.get(question.kind, Counter())
-        known, total = self.wordings.get(question.text, Counter()), usual.total()
-        seen = known.total() + SMOOTHING
+        known = self.wordings.get(question.text, Counter())
+        shares = {token: count / usual.total() for token, count in usual.items()}
         return tuple(
-            (token, math.log((known[token] + SMOOTHING * count / total) / seen / FLOOR + 1.0))
-            for token, count in usual.items()
+            (token, math.log((known[token] + SMOOTHING) / (known.total() * share + SMOOTHING)))
+            for token, share in shares.items()
         )
 
 
