@@ -122,15 +122,16 @@ def measure(name: str, given: argparse.Namespace) -> Answers:
     return Answers(**json.loads(file.read_text(encoding="utf-8")))
 
 
+def places(answer: str, said: Sequence[str]) -> list[bool]:
+    """Of each word that was said whether it stands right at its own place of an answer."""
+    written = words_of(answer) + [""] * len(said)
+    return [one == other for one, other in zip(written, said, strict=False)]
+
+
 def right(written: Sequence[str], said: Sequence[Sequence[str]]) -> np.ndarray:
     """Words of each clip that stand right at their own place, and how many there are, (n, 2)."""
-    return np.array(
-        [
-            [sum(one == other for one, other in zip(words_of(answer), words, strict=False)), len(words)]
-            for answer, words in zip(written, said, strict=True)
-        ],
-        float,
-    )
+    rows = [places(answer, words) for answer, words in zip(written, said, strict=True)]
+    return np.array([[sum(row), len(row)] for row in rows], float)
 
 
 def words_of(answer: str) -> list[str]:
@@ -177,12 +178,8 @@ def table(name: str, answers: Answers, guess: Callable[[int], list[str]], agains
     for one, other in PAIRS:
         ahead = lead(sums[name_of(*one)], sums[name_of(*other)])
         lines.append(f"| {name_of(*one)}, ahead of {name_of(*other)} by | {cell(ahead)} |{' |' if against else ''}")
-    by_place = np.array(
-        [
-            [[one == other for one, other in zip(words_of(answer), words, strict=False)] + [False] * 6][0][:6]
-            for answer, words in zip(answers.written["both, quiet"], answers.said, strict=True)
-        ]
-    ).mean(0)
+    pairs = zip(answers.written["both, quiet"], answers.said, strict=True)
+    by_place = np.mean([places(answer, words) for answer, words in pairs], axis=0)
     lines += ["", "both, quiet, by place: " + " ".join(f"{value:.2f}" for value in by_place)]
     return "\n".join(lines)
 
