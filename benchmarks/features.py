@@ -17,7 +17,8 @@ from mm_memgpt.config import ImageConfig
 from mm_memgpt.encoders.image import create_trunk, feature_map, pixel_statistics
 from mm_memgpt.knowledge.teacher import ImageTeacher
 from mm_memgpt.training.examples import normalise
-from mm_memgpt.training.maps import Photos, keep
+from mm_memgpt.training.maps import keep
+from mm_memgpt.training.senses import Photos
 from mm_memgpt.training.weights import load_trunk
 from mm_memgpt.types import InputError, Sample
 

@@ -17,8 +17,9 @@ from mm_memgpt.datasets.sound import RATE
 from mm_memgpt.encoders.image import pixel_statistics
 from mm_memgpt.models.mm_memgpt import MMMemGPTForConditionalGeneration
 from mm_memgpt.training.examples import normalise
-from mm_memgpt.training.maps import Camera, Frames, Lips, Maps, Photos, Sounds, SpeechSounds, fingerprint, keep
+from mm_memgpt.training.maps import Maps, fingerprint, keep
 from mm_memgpt.training.recipe import Source
+from mm_memgpt.training.senses import Camera, Frames, Lips, Photos, Sounds, SpeechSounds
 from mm_memgpt.training.sources import reader_of
 from mm_memgpt.types import InputError
 

@@ -15,9 +15,14 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from mm_memgpt.config import MotionConfig
 from mm_memgpt.datasets.chance import draw
 from mm_memgpt.objectives.hearing import NO_LABEL, SILENCE
+from mm_memgpt.training.library import Library
 from mm_memgpt.training.maps import Maps
+from mm_memgpt.training.mixture import Examples
+from mm_memgpt.training.recipe import Recipe
+from mm_memgpt.training.stream import Skip
 from mm_memgpt.types import InputError
 
 
@@ -53,6 +58,26 @@ class Stretches:
                 )
             numbers[(middle >= begin) & (middle < end)] = self.words.index(word) + SILENCE + 1
         return numbers
+
+
+def stretches_of(recipe: Recipe, library: Library, motion: MotionConfig, skip: Skip) -> tuple[Examples, Examples]:
+    """The examples of the whole run, and those of validation.
+
+    Raises:
+        InputError: not one source of training, or clips that are missing or broken.
+    """
+    if len(recipe.data.train) != 1:
+        raise InputError("lipreading: list one source of clips under data.train")
+    [source], val = recipe.data.train, recipe.data.val
+    learned, told = (library.lips(each, motion.every) for each in (source, val))
+    length = round(recipe.optimiser.epochs * source.share * len(learned))
+    return tuple(
+        Examples({"lips": Stretches(maps, recipe.words, motion.frames, training)}, {"lips": 1.0}, count, seed, skip)
+        for maps, training, count, seed in (
+            (learned, True, length, str(recipe.seed)),
+            (told, False, recipe.data.val_samples, "validation"),
+        )
+    )
 
 
 def stack_stretches(examples: list[dict[str, Any]]) -> dict[str, Tensor]:

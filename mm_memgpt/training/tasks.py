@@ -45,7 +45,7 @@ from mm_memgpt.training.examples import (
 from mm_memgpt.training.hearing import HearingExample, audio_config, open_sounds
 from mm_memgpt.training.items import Texts
 from mm_memgpt.training.library import Library
-from mm_memgpt.training.lips import Stretches, stack_stretches
+from mm_memgpt.training.lips import stack_stretches, stretches_of
 from mm_memgpt.training.memories import examples_of
 from mm_memgpt.training.mixture import Examples
 from mm_memgpt.training.recipe import Augment, Recipe
@@ -233,27 +233,12 @@ def lipreading_task(recipe: Recipe) -> Task:
         raise InputError("lipreading: the model sees no motion; add the key 'motion', {} for its defaults")
     model.image_encoder.freeze()
     library = Library(model, recipe.data.root, Path(recipe.remember.maps), ears=False)
-    config = model.config.motion
 
     def keep(output: Path) -> None:
         save_file(model.motion_encoder.state_dict(), output / "motion_encoder.safetensors")
 
-    def examples(skip: Skip) -> tuple[Examples, Examples]:
-        if len(recipe.data.train) != 1:
-            raise InputError("lipreading: list one source of clips under data.train")
-        makers = [
-            Stretches(library.lips(source, config.every), recipe.words, config.frames, source is not recipe.data.val)
-            for source in (recipe.data.train[0], recipe.data.val)
-        ]
-        length = round(recipe.optimiser.epochs * recipe.data.train[0].share * len(makers[0].maps))
-        return tuple(
-            Examples({"lips": maker}, {"lips": 1.0}, count, seed, skip)
-            for maker, count, seed in zip(
-                makers, (length, recipe.data.val_samples), (str(recipe.seed), "validation"), strict=True
-            )
-        )
-
     student = FrameWords(model.motion_encoder, model.config.width, len(recipe.words))
+    examples = partial(stretches_of, recipe, library, model.config.motion)
     return Task(student, Lipreading(), None, stack_stretches, keep, given="maps", examples=examples)
 
 

@@ -11,7 +11,8 @@ from PIL import Image
 from mm_memgpt.config import AudioConfig
 from mm_memgpt.datasets.camera import move_of, watched
 from mm_memgpt.encoders.audio import AudioEncoder
-from mm_memgpt.training.maps import BATCH, Camera, Photos, Sounds, fingerprint, keep
+from mm_memgpt.training.maps import BATCH, fingerprint, keep
+from mm_memgpt.training.senses import Camera, Photos, Sounds
 from mm_memgpt.types import InputError, Sample
 
 
