@@ -23,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from benchmarks.clips import cell
 from benchmarks.features import digest
 from mm_memgpt.datasets.base import read
 from mm_memgpt.encoders.items import by_time, join, reorder
@@ -158,11 +159,6 @@ def share(sums: np.ndarray) -> Score:
 def lead(ours: np.ndarray, theirs: np.ndarray) -> Score:
     """By how much one share of the same clips' words is above another."""
     return share(np.stack([ours[:, 0] - theirs[:, 0], ours[:, 1]], axis=1))
-
-
-def cell(score: Score) -> str:
-    """A figure and its interval."""
-    return f"{score.value:.3f} ({score.low:.3f} to {score.high:.3f})"
 
 
 def table(name: str, answers: Answers, guess: Callable[[int], list[str]], against: Answers | None) -> str:

@@ -210,8 +210,6 @@ class Recipe:
     """How what was read from the memory is fused, in place of the preset's or the start's own."""
     start: str | None = None
     """Captioning: whole model to start from, by folder or name."""
-    held: str | None = None
-    """Remembering: the model that captions are held to, by folder or name, in place of the start."""
     captions: int = 5
     """Captions a photo gives at a time, or that are sampled of it."""
     longest: int = 64

@@ -255,8 +255,7 @@ def remembering_task(recipe: Recipe) -> Task:
         raise InputError(f"{recipe.start or recipe.preset}: memories of many items need a causal model with text in it")
     if recipe.audio is not None and recipe.audio_trunk is None:
         raise InputError("audio: its trunk is not trained here; give the weights of one that can hear: audio_trunk")
-    held = recipe.held or recipe.start
-    before = None if held is None else read_model(find(held))[0].requires_grad_(False)
+    before = None if recipe.start is None else read_model(find(recipe.start))[0].requires_grad_(False)
     mixture = recipe.remember
     library = Library(model, recipe.data.root, Path(mixture.maps))
     model.image_encoder.freeze()
