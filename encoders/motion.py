@@ -84,8 +84,13 @@ class MotionEncoder(nn.Module):
         )
 
     def along(self, maps: Tensor, mask: Tensor) -> Tensor:
-        """Maps (x, f, c, h, w) of frames, real where `mask` (x, f), to a token each (x, f, d)."""
-        cells = functional.gelu(self.cell(rearrange(maps, "x f c h w -> x f (h w) c")))
+        """Maps (x, f, c, h, w) of frames, real where `mask` (x, f), to a token each (x, f, d).
+
+        What stands still in a stretch, the mean of its maps, is taken off first: what moves is left.
+        """
+        real = mask[..., None, None, None].to(maps.dtype)  # (x, f, 1, 1, 1)
+        still = (maps * real).sum(1, keepdim=True) / real.sum(1, keepdim=True).clamp_min(1)
+        cells = functional.gelu(self.cell(rearrange(maps - still, "x f c h w -> x f (h w) c")))
         x = self.frame(cells.flatten(2)) + self.position[: maps.shape[1]]  # (x, f, e)
         for layer in self.layers:
             x = layer(x, mask)

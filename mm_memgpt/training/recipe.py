@@ -210,6 +210,8 @@ class Recipe:
     """How what was read from the memory is fused, in place of the preset's or the start's own."""
     start: str | None = None
     """Captioning: whole model to start from, by folder or name."""
+    held_to: str | None = None
+    """Remembering: model whose captions and keys are held to, by folder or name; the start itself where it is None."""
     captions: int = 5
     """Captions a photo gives at a time, or that are sampled of it."""
     longest: int = 64

@@ -255,7 +255,8 @@ def remembering_task(recipe: Recipe) -> Task:
         raise InputError(f"{recipe.start or recipe.preset}: memories of many items need a causal model with text in it")
     if recipe.audio is not None and recipe.audio_trunk is None:
         raise InputError("audio: its trunk is not trained here; give the weights of one that can hear: audio_trunk")
-    before = None if recipe.start is None else read_model(find(recipe.start))[0].requires_grad_(False)
+    name = recipe.held_to or recipe.start
+    before = None if name is None else read_model(find(name))[0].requires_grad_(False)
     mixture = recipe.remember
     library = Library(model, recipe.data.root, Path(mixture.maps))
     model.image_encoder.freeze()

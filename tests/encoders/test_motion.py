@@ -47,12 +47,18 @@ def test_frames_that_are_not_real_change_nothing(encoder):
     assert features.mask[0, 1].tolist() == [True] * 5 + [False] * 6
 
 
-def test_a_frame_knows_of_those_around_it_alone(encoder):
+def test_a_frame_knows_of_those_around_it_and_of_the_mean_of_all(encoder):
     seen = maps(1, 1, 8)
     other = seen.clone()
     other[0, 0, 0] = maps(1, seed=1)[0]
+    other[0, 0, 7] += seen[0, 0, 0] - other[0, 0, 0]  # the mean stays
     changed = (encoder(seen).tokens - encoder(other).tokens).abs().amax(-1)[0, 0, :8] > 1e-6
-    assert changed.tolist() == [place <= REACH // 2 for place in range(8)]
+    assert changed.tolist() == [min(place, 7 - place) <= REACH // 2 for place in range(8)]
+
+
+def test_what_stands_still_is_not_seen(encoder):
+    seen = maps(1, 1, 8)
+    torch.testing.assert_close(encoder(seen + maps(1, seed=1)).tokens, encoder(seen).tokens, rtol=1e-3, atol=1e-4)
 
 
 def test_more_frames_than_an_item_holds_are_refused(encoder):
