@@ -30,6 +30,7 @@ done
 stage ears ears 2026 "data.train.0.where={fold: [1, 2, 3]}" # fold 4 is for the test
 stage lips
 stage remember
-mm-memgpt calibrate --model runs/remember --data "$data/flickr8k/val.parquet"
-mm-memgpt evaluate captions --model runs/remember --data "$data/flickr8k/val.parquet"
-mm-memgpt evaluate retrieval --model runs/remember --data "$data/flickr8k/val.parquet"
+stage rehearse
+mm-memgpt calibrate --model runs/rehearse --data "$data/flickr8k/val.parquet"
+mm-memgpt evaluate captions --model runs/rehearse --data "$data/flickr8k/val.parquet"
+mm-memgpt evaluate retrieval --model runs/rehearse --data "$data/flickr8k/val.parquet"
