@@ -352,7 +352,8 @@ class MMMemGPTConfig(PreTrainedConfig):
 
     Parts may be given as dataclasses or as dicts (as config.json holds them). Without `text` the model reads no
     sentences into its memory and cannot search by words; without `audio` it hears nothing; without `motion` it cannot
-    look closely at what moves; without `confidence` it has not been calibrated.
+    look closely at what moves; without `confidence` it has not been calibrated. `summary` is what asks it for a
+    sentence about all that a memory holds; None where it was not taught any such question.
 
     Raises:
         ValueError: a key that neither this model nor transformers knows, or sizes that do not fit together.
@@ -372,14 +373,16 @@ class MMMemGPTConfig(PreTrainedConfig):
         confidence: ConfidenceConfig | dict[str, Any] | None = None,
         audio: AudioConfig | dict[str, Any] | None = None,
         motion: MotionConfig | dict[str, Any] | None = None,
+        summary: str | None = None,
         **kwargs: Any,
     ) -> None:
         known = {f.name for f in fields(PreTrainedConfig)} | TRANSFORMERS_KEYS
         if unknown := sorted(key for key in kwargs if key not in known and not key.startswith("_")):
-            own = ("width", "key_width", *PARTS)
+            own = ("width", "key_width", "summary", *PARTS)
             raise ValueError(f"unknown key {unknown[0]!r} in the model's config; its own keys: {', '.join(own)}")
         self.width = width
         self.key_width = key_width
+        self.summary = summary
         for name, given in {"image": image, "memory": memory, "fusion": fusion, "decoder": decoder}.items():
             values = {} if given is None else given
             setattr(self, name, given if is_dataclass(given) else build(PARTS[name], values, name))

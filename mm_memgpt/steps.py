@@ -24,6 +24,9 @@ from mm_memgpt.models.writer import Writer
 from mm_memgpt.perception import Input, Perception, Watched, called
 from mm_memgpt.types import MODALITIES, Caption, Features, InputError, MemoryState
 
+LONGEST_SUMMARY = 80
+"""Tokens of a sentence about a whole memory; training has as many, the question included (`longest`)."""
+
 
 class Glimpse(NamedTuple):
     """What a model says of the newest moment of what it watches, and all it remembers by then."""
@@ -106,7 +109,7 @@ class Steps:
         """A clip or stream as it goes, in constant memory: a sentence a frame kept, with all before it in mind.
 
         Where no frame comes, because nothing changes or there are no pictures, a model that hears says something of a
-        piece of sound, once in `every` seconds at most. `decode(fuse(glimpse.state))` sums up what was seen so far.
+        piece of sound, once in `every` seconds at most. `summarize(glimpse.state)` sums up what was seen so far.
 
         Args:
             source: a path, bytes, an address, a device or a folder of frames, as `open_clip` takes it.
@@ -158,6 +161,19 @@ class Steps:
     def decode_each(self, fused: Fused, prompt: str = "", beams: int = 4, **options: Any) -> list[Caption]:
         """As `decode`, but always a list of b sentences, one a memory."""
         return [judged.caption for judged in self._writer.write(fused, prompt, beams, **options)]
+
+    @torch.no_grad()
+    def summarize(self, state: MemoryState, beams: int = 4) -> Caption:
+        """A sentence about all that a memory of batch 1 holds: the answer to the question that the model was taught for
+        that (its config's `summary`), else what it writes unasked.
+
+        Raises:
+            InputError: `beams` below 1.
+        """
+        fused, asked = self.fuse(state), self.model.config.summary
+        if asked is None:
+            return self.decode_each(fused, beams=beams)[0]
+        return self._writer.write(fused, asked, beams, answer=True, max_new_tokens=LONGEST_SUMMARY)[0].caption
 
     def answer_each(self, fused: Fused, question: str, beams: int = 1) -> list[Caption]:
         """Answers to a question about b fused memories, one a memory, without the question's own words.

@@ -136,3 +136,13 @@ def test_a_model_without_motion_cannot_look_closely(tiny_model_folder, film, tmp
     ):
         next(model.watch(clip, region="motion"))
     assert len(list(model.watch(clip, beams=1))) > 2
+
+
+def test_a_memory_is_summed_up_by_the_question_that_was_taught_for_that(model, film, tmp_path, monkeypatch):
+    state = model.bank.write(model.bank.empty(), model.encode(film(tmp_path / "clip.mkv", sound=False)))
+    assert model.summarize(state, beams=1) == model.decode(model.fuse(state), beams=1)
+    monkeypatch.setattr(model.model.config, "summary", "a dog")
+    summed = model.summarize(state, beams=1)
+    asked = model.answer_each(model.fuse(state), "a dog")[0]
+    assert summed.text.startswith(asked.text)  # which ends after the few tokens of a caption
+    assert len(summed.text) > len(asked.text)

@@ -39,10 +39,9 @@ def run(arguments: Namespace) -> int:
         except InputError as error:
             problem = error
         if newest is not None:
-            fused = model.fuse(newest.state)
-            write(Row("summary", 0.0, newest.end, model.decode(fused, beams=arguments.beams)))
+            write(Row("summary", 0.0, newest.end, model.summarize(newest.state, arguments.beams)))
             if arguments.ask is not None:
-                write(Row("answer", 0.0, newest.end, model.answer_each(fused, arguments.ask)[0]))
+                write(Row("answer", 0.0, newest.end, model.answer_each(model.fuse(newest.state), arguments.ask)[0]))
         if problem is not None:
             write(Row("error", newest.end if newest else 0.0, newest.end if newest else 0.0, problem))
             print(error_line(problem), file=sys.stderr)

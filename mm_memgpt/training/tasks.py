@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.utils.data import default_collate
 
+from mm_memgpt.datasets.summaries import PROMPT
 from mm_memgpt.encoders.audio import create_trunk as create_audio_trunk
 from mm_memgpt.encoders.image import create_trunk, pixel_statistics, resolve
 from mm_memgpt.knowledge.sound_teacher import RATE, SoundTeacher
@@ -263,6 +264,7 @@ def remembering_task(recipe: Recipe) -> Task:
     if recipe.start is not None:
         model.image_encoder.requires_grad_(False)
     model.audio_encoder.freeze()
+    model.config.summary = PROMPT if mixture.summaries > 0 else model.config.summary
     texts = Texts(processor.tokenizer, model.begin(1).item(), recipe.longest)
     bank = MemoryBank(**asdict(replace(model.bank.geometry, slots=mixture.slots, ring=mixture.ring)))
     half = recipe.optimiser.precision == "bf16"
