@@ -31,7 +31,6 @@ stage ears ears 2026 "data.train.0.where={fold: [1, 2, 3]}" # fold 4 is for the 
 stage lips
 stage remember
 stage rehearse
-sed -i 's/"rerank": 2.0/"rerank": 4.0/' runs/rehearse/config.json # chosen on val (docs/experiments.md)
 mm-memgpt calibrate --model runs/rehearse --data "$data/flickr8k/val.parquet"
 mm-memgpt evaluate captions --model runs/rehearse --data "$data/flickr8k/val.parquet"
 mm-memgpt evaluate retrieval --model runs/rehearse --data "$data/flickr8k/val.parquet"
