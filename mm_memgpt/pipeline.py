@@ -27,6 +27,7 @@ from mm_memgpt.models.assembly import put_together
 from mm_memgpt.models.confidence import Judged
 from mm_memgpt.models.loading import find, read_model
 from mm_memgpt.perception import Input, Photo, Watched
+from mm_memgpt.recollection.memory import Memory
 from mm_memgpt.steps import Steps, check_counts
 from mm_memgpt.types import Caption, InputError, Match
 
@@ -89,6 +90,19 @@ class Pipeline(Steps):
         """Writes model and processor into a folder, from which `load` reads them."""
         self.model.save_pretrained(folder)
         self.processor.save_pretrained(folder)
+
+    def memory(self, address: str | PathLike, read_only: bool = False, create: bool = True) -> Memory:
+        """The memory at an address, which outlives the process; use it in a `with`.
+
+        Args:
+            address: a folder, or an object store's address ("s3://bucket/trip.memory").
+            read_only: whether nothing may be added or forgotten; another process may do so meanwhile.
+            create: whether one is made where there is none.
+
+        Raises:
+            InputError: something else is there, a memory by another encoder, or one that may not be read or written.
+        """
+        return Memory(self, address, read_only=read_only, create=create)
 
     def caption(
         self,
