@@ -24,6 +24,7 @@ FLOORS = (
     {"models"},
     {"objectives", "knowledge", "perception"},
     {"training", "evaluation", "explain", "steps"},
+    {"recollection"},
     {"pipeline"},
     {"serve"},
     {"commands"},
