@@ -195,7 +195,7 @@ class Archive:
         Raises:
             InputError: the memory cannot be written.
         """
-        self._write(lambda: purge(self._table))
+        self._write(lambda: purge(self._table, alone=archive_table.folder_of(self.address) is not None))
 
     def turn(self) -> AbstractContextManager[None]:
         """Within it no other writer changes a memory in a folder; for several changes that belong together.

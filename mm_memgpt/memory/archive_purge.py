@@ -12,8 +12,12 @@ if TYPE_CHECKING:
     from lancedb.table import LanceTable
 
 
-def purge(table: "LanceTable") -> None:
-    """Rewrites what holds deleted rows, builds the indexes anew and removes every older version."""
+def purge(table: "LanceTable", alone: bool) -> None:
+    """Rewrites what holds deleted rows, builds the indexes anew and removes every older version.
+
+    Where no other writer can be at work (`alone`), files go too that no version refers to: those of a writer that was
+    killed before it committed. Beside a writer that would take its files away.
+    """
     from lancedb.index import FTS
 
     dataset = table.to_lance()
@@ -22,5 +26,5 @@ def purge(table: "LanceTable") -> None:
     for index in list(table.list_indices()):
         table.drop_index(index.name)
     table.create_index("text", config=FTS(with_position=False))
-    table.optimize(cleanup_older_than=timedelta(0))
+    table.optimize(cleanup_older_than=timedelta(0), delete_unverified=alone)
     table.checkout_latest()
