@@ -29,6 +29,9 @@ class Wanted(NamedTuple):
 
 PHOTOS = Wanted(SUFFIXES["photo"], "photo", "photos")
 EVERYTHING = Wanted(frozenset().union(*SUFFIXES.values()), "photo, sound or clip", "some")
+DOCUMENTS = frozenset({".txt", ".md"})
+"""Endings of files whose sentences are kept."""
+MEMORABLE = Wanted(EVERYTHING.suffixes | DOCUMENTS, "photo, sound, clip or text", "some")
 
 
 class Entry(NamedTuple):
@@ -62,7 +65,7 @@ def _expand(name: str, wanted: Wanted) -> Iterator[Entry]:
     if os.path.isdir(name):
         nothing = f"no {wanted.one} in this folder; name one that holds {wanted.some}"
         yield from _or_error(_files_below(name, wanted.suffixes), name, nothing)
-    elif os.path.lexists(name) or (wanted is EVERYTHING and is_live(name)):
+    elif os.path.lexists(name) or (wanted is not PHOTOS and is_live(name)):
         yield Entry(name)
     elif has_magic(name):
         matches = sorted(glob(name, recursive=True))

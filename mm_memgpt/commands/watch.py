@@ -2,12 +2,13 @@
 and the answer to a question.
 
 Notable: each line is out as soon as it is written, so what was seen stays, however the watching ends; Ctrl-C is how a
-stream without an end is ended, and no failure.
+stream without an end is ended, and no failure. With a memory, what is seen and heard is kept there while it goes.
 """
 
 import os
 import sys
 from argparse import Namespace
+from contextlib import nullcontext
 
 from mm_memgpt.commands.errors import error_line
 from mm_memgpt.commands.moments import FORMATS, Row
@@ -28,9 +29,10 @@ def run(arguments: Namespace) -> int:
     model = load(arguments.model, arguments.device)
     how = (arguments.every, arguments.alike, arguments.fps, arguments.beams, arguments.region)
     newest = problem = None
-    with results(arguments.format, None, FORMATS) as write:
+    kept = nullcontext(model) if arguments.memory is None else model.memory(arguments.memory)
+    with kept as watcher, results(arguments.format, None, FORMATS) as write:
         try:
-            for glimpse in model.watch(source, *how):
+            for glimpse in watcher.watch(source, *how):
                 newest = glimpse
                 if glimpse.caption is not None:
                     write(Row("moment", glimpse.start, glimpse.end, glimpse.caption))
