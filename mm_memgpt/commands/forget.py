@@ -4,7 +4,6 @@ Notable: where anything of the source remains there is no receipt but an error, 
 with the removal.
 """
 
-import json
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
@@ -24,13 +23,13 @@ def run(arguments: Namespace) -> int:
     with opened(arguments, read_only=False) as memory:
         receipt = memory.forget(arguments.source, rebuild=arguments.rebuild)
     speak(arguments.format)
-    print(json.dumps(receipt.to_json(), ensure_ascii=False) if arguments.format == "json" else text(receipt))
+    print(receipt.to_json() if arguments.format == "json" else text(receipt))
     return 0
 
 
 def text(receipt: "Receipt") -> str:
     """What was removed from where, and a line a check."""
     how = "all that stays was read anew" if receipt.rebuilt else "merges that it took part in stay decided"
-    slots = f"{amount(len(receipt.slots), 'slot')} touched, {receipt.emptied} emptied"
+    slots = f"{amount(len(receipt.slots), 'slot')} touched, {len(receipt.emptied)} emptied"
     first = f"forgot {receipt.source}: {amount(receipt.items, 'item')}, {slots}; {how} ({receipt.seconds:.1f} s)"
     return "\n".join([first, *map(check_line, receipt.checks)])
