@@ -1,8 +1,13 @@
-"""How far adding to a memory has come: a bar with the time left, and what is kept by now."""
+"""How far adding to a memory has come: a bar with the time left, what is kept by now, and whether it is to stop.
 
+Notable: nothing heavy is imported here, so that Ctrl-C is answered from the first moment on.
+"""
+
+import signal
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -19,7 +24,27 @@ class Progress:
 
     def __init__(self) -> None:
         self.items, self._finished = 0, 0
+        self.stopped = False
+        """Whether Ctrl-C came."""
         self._bar: tqdm | None = None
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Ends what runs in it at Ctrl-C, also where a library takes the interrupt for something else."""
+        before = signal.getsignal(signal.SIGINT)
+        if before is signal.default_int_handler:  # else nobody wants to hear of it, or somebody else does
+            signal.signal(signal.SIGINT, self._stop)
+        try:
+            yield
+        except BaseException:
+            if not self.stopped:
+                raise
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self.stopped = True
+        raise KeyboardInterrupt
 
     @contextmanager
     def bar(self, total: int | None) -> Iterator[None]:
@@ -37,9 +62,22 @@ class Progress:
             self._finished += 1  # whoever asks for the next one is done with this one, or has it in a batch
 
     def moved(self, _source: str, items: int, done: float | None) -> None:
-        """`items` are kept by now, and this share of the newest input is read."""
+        """`items` are kept by now, and this share of the newest input is read.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C came, and was lost on the way.
+        """
         self.items = items
+        if self.stopped:
+            raise KeyboardInterrupt
         if self._bar is not None:
             self._bar.set_postfix_str(f"{items:,} items", refresh=False)
             self._bar.n = self._finished + (done or 0.0)
             self._bar.refresh()
+
+    def last_word(self, address: str) -> str:
+        """What is kept of a run that was stopped."""
+        if not self.items:
+            return f"stopped: nothing of this run kept in {address}"
+        kept = f"{self.items:,} item{'s' if self.items > 1 else ''}"
+        return f"stopped: {kept} of this run kept in {address}; the same command goes on from there"

@@ -7,16 +7,14 @@ from there; an input that cannot be used costs one line on standard error and th
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Iterable
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from mm_memgpt.commands.errors import error_line
-from mm_memgpt.commands.inputs import MEMORABLE, STANDARD_INPUT, Entry, expand
-from mm_memgpt.commands.memory_lines import amount
-from mm_memgpt.commands.memory_place import speak
 from mm_memgpt.commands.memory_progress import Progress
-from mm_memgpt.recollection.results import Added
-from mm_memgpt.types import Text
+
+if TYPE_CHECKING:
+    from mm_memgpt.recollection.results import Added
 
 
 def run(arguments: Namespace) -> int:
@@ -28,20 +26,23 @@ def run(arguments: Namespace) -> int:
     if not arguments.inputs and not arguments.note:
         arguments.refuse("the following arguments are required: INPUT or --note TEXT")
     progress = Progress()
-    try:
+    with progress.listening():
         added = add(arguments, progress)
-    except KeyboardInterrupt:
-        kept = amount(progress.items, "item") if progress.items else "nothing"
-        again = "; the same command goes on from there" if progress.items else ""
-        print(f"stopped: {kept} of this run kept in {arguments.memory}{again}", file=sys.stderr)
+    if progress.stopped:
+        print(progress.last_word(arguments.memory), file=sys.stderr)
         return 130
     say(added, arguments)
     return 1 if added.errors else 0
 
 
-def add(arguments: Namespace, progress: Progress) -> Added:
+def add(arguments: Namespace, progress: Progress) -> "Added":
     """Adds the inputs, and after them the notes; a memory that is not there is made, unless nothing named is."""
-    entries: Iterable[Entry] = expand(arguments.inputs, sys.stdin, MEMORABLE)
+    from mm_memgpt.commands.inputs import MEMORABLE, STANDARD_INPUT, expand
+    from mm_memgpt.pipeline import load
+    from mm_memgpt.recollection.results import Added
+    from mm_memgpt.types import Text
+
+    entries = expand(arguments.inputs, sys.stdin, MEMORABLE)
     total = None
     if STANDARD_INPUT in arguments.inputs:
         sys.stdin.reconfigure(errors="surrogateescape")  # file names are bytes
@@ -51,16 +52,17 @@ def add(arguments: Namespace, progress: Progress) -> Added:
         errors = [entry.error for entry in entries if entry.error]
         if len(errors) == total:
             return Added(items=0, sources=(), errors=tuple(errors))
-    from mm_memgpt.pipeline import load
-
     named = (entry.error or entry.path for entry in entries)
     inputs = chain(named, (Text(note) for note in arguments.note))
     with load(arguments.model, arguments.device).memory(arguments.memory) as memory, progress.bar(total):
         return memory.add(progress.over(inputs), arguments.at, arguments.source, progress.moved)
 
 
-def say(added: Added, arguments: Namespace) -> None:
+def say(added: "Added", arguments: Namespace) -> None:
     """What came of it: remarks and errors on standard error, a line or an object on standard output."""
+    from mm_memgpt.commands.memory_lines import amount
+    from mm_memgpt.commands.memory_place import speak
+
     for source, why in added.skipped:
         print(f"{source}: {why}", file=sys.stderr)
     for error in added.errors:
