@@ -27,7 +27,8 @@ FLOORS = (
     {"recollection"},
     {"pipeline"},
     {"serve"},
-    {"commands"},
+    {"commands", "arguments"},
+    {"cli_memory"},
     {"cli"},
     {"__main__"},
 )
