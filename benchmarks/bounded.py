@@ -95,6 +95,11 @@ def reservoir(streams: Streams, slots: int, ring: int) -> Held:
     return chosen(streams, places)
 
 
+def everything(streams: Streams, slots: int, ring: int) -> Held:
+    """All items, a slot each: what can be found at most."""
+    return Held(streams.keys, streams.shares)
+
+
 class Row:
     """The slots of one modality in the order of their times, and how alike neighbours are."""
 
@@ -205,5 +210,6 @@ MEMORIES: dict[str, Memory] = {
     "neighbours merge, weighted (as MA-LMM)": lambda streams, slots, _: neighbours(streams, slots, True),
     "neighbours merge, unweighted (as MovieChat)": lambda streams, slots, _: neighbours(streams, slots, False),
     "k-means, weighted (as Flash-VStream)": k_means,
+    "all items, a slot each (ceiling)": everything,
 }
-OURS, WINDOW = list(MEMORIES)[:2]
+OURS = next(iter(MEMORIES))
