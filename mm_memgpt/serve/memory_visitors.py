@@ -111,12 +111,14 @@ class Visitor:
         """What the memory holds, by time; nothing where nothing was kept."""
         return [] if self._memory is None else self._memory.timeline()
 
-    def forget(self, name: str) -> Receipt:
+    def forget(self, name: str | None) -> Receipt:
         """Takes a source out of the memory and deletes its file.
 
         Raises:
-            InputError: there is no such source, or something of it is left.
+            InputError: none is named, there is no such source, or something of it is left.
         """
+        if not name:
+            raise InputError("nothing is chosen; choose what is to be forgotten")
         if name not in self.files:
             raise InputError(f"{name}: no source of this memory; choose one that was kept")
         receipt = self._opened().forget(name)
