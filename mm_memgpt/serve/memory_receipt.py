@@ -15,7 +15,7 @@ def receipt(given: Receipt) -> str:
     Args:
         given: the receipt.
     """
-    slots = f"{counted(len(given.slots), 'slot')}, {len(given.emptied)} of them emptied"
+    slots = f"{counted(len(given.slots), 'slot')} ({len(given.emptied)} of them now empty)"
     went = f"{counted(given.items, 'item')} in {slots}, and the file that was given"
     rows = "".join(map(_row, given.checks))
     return (
