@@ -17,6 +17,7 @@ from threading import Lock
 from typing import NamedTuple
 from uuid import uuid4
 
+from mm_memgpt.datasets.document import DOCUMENT_SUFFIXES
 from mm_memgpt.datasets.files import reason
 from mm_memgpt.kinds import kind_of
 from mm_memgpt.memory.forgetting import Receipt
@@ -27,8 +28,6 @@ from mm_memgpt.types import InputError
 
 DAY = 86_400
 """Seconds after which a visitor who did nothing counts as gone; most are known to have left at once."""
-NOTES = (".txt", ".md")
-"""Endings of files that are read as notes."""
 
 Progress = Callable[[str, int, float | None], None]
 """Told a source's name, how many of its items were kept, and the share of it that was read, where it is known."""
@@ -145,7 +144,7 @@ class Visitor:
         if self._began is None:
             self._began = time.monotonic()
         at = time.monotonic() - self._began
-        given = Given(path, "note" if path.suffix.lower() in NOTES else kind_of(path), at, upload)
+        given = Given(path, "note" if path.suffix.lower() in DOCUMENT_SUFFIXES else kind_of(path), at, upload)
         try:
             if self._memory is None:
                 self._memory = self._model.memory(self.folder / "memory")
