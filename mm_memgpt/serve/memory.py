@@ -39,14 +39,15 @@ def add(model: Pipeline, options: Options) -> None:
             asks = _box("A question", "Where is the key?", "Ask", LONGEST, lines=1)
             said = gradio.HTML(FIRST, elem_id="memory-answer", padding=True, container=True)
 
-    events = Events(model)
+    demo = Context.root_block
+    events = Events(model, demo.upload_file_set)
     run = {"concurrency_id": MODEL, "api_visibility": "private", "preprocess": False}
     outputs = [told, kept, source]
     files.upload(events.given, files, [files, *outputs], trigger_mode="multiple", show_progress_on=told, **run)
     note.submit(events.noted, note, [note, *outputs], show_progress_on=told, **run)
     asks.submit(events.asked, asks, said, **run)
     forget.click(events.forgotten, source, [proof, said, kept, source], show_progress_on=proof, **run)
-    Context.root_block.unload(events.left)
+    demo.unload(events.left)
     options.ending.callback(events.visitors.close)
 
 

@@ -4,7 +4,7 @@ Notable: each event is of one visitor, who is told by the number of their sessio
 page; what is wrong is a line in it, and the rest of what was given is kept all the same.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from html import escape
 from typing import Any
 
@@ -26,10 +26,15 @@ PROGRESS = gradio.Progress()
 
 
 class Events:
-    """The page's events, by model and visitors."""
+    """The page's events.
 
-    def __init__(self, model: Pipeline) -> None:
-        self.model, self.visitors = model, Visitors(model)
+    Args:
+        model: what keeps, answers and forgets.
+        uploads: paths of what was uploaded, and only that is deleted; a visitor could name an example's picture, too.
+    """
+
+    def __init__(self, model: Pipeline, uploads: Container[str]) -> None:
+        self.model, self.uploads, self.visitors = model, uploads, Visitors(model)
 
     def given(
         self, uploads: list[dict[str, Any]] | None, request: gradio.Request, progress: gradio.Progress = PROGRESS
@@ -37,7 +42,10 @@ class Events:
         """Keeps files: an empty place for more, what became of each, what the memory holds, what can be forgotten."""
         visitor, tell = self._visitor(request), shown_by(progress)
         with visitor.lock:
-            added = [visitor.keep(each["path"], each["orig_name"] or "file", tell) for each in uploads or ()]
+            added = [
+                visitor.keep(each["path"], each["orig_name"] or "file", tell, each["path"] in self.uploads)
+                for each in uploads or ()
+            ]
             return None, report(added), *holds(visitor)
 
     def noted(

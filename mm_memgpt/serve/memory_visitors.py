@@ -43,7 +43,7 @@ class Given(NamedTuple):
     at: float
     """Second on the memory's clock at which it begins."""
     upload: Path | None = None
-    """Where the browser's upload lay, which goes with it."""
+    """Where the browser's upload lies, if it is to go with the copy."""
 
 
 class Visitor:
@@ -65,13 +65,16 @@ class Visitor:
         """Where everything of the visitor's lies."""
         return Path(self._folder.name)
 
-    def keep(self, upload: str | os.PathLike, name: str, progress: Progress | None = None) -> Added:
+    def keep(
+        self, upload: str | os.PathLike, name: str, progress: Progress | None = None, delete: bool = True
+    ) -> Added:
         """Adds an uploaded file to the memory; what is wrong with it is in what is returned.
 
         Args:
             upload: where it lies.
             name: what its owner calls it.
             progress: is told how far it is.
+            delete: whether the upload goes when the visitor's copy does; it stays where others use it.
         """
         name = self._free(Path(upload), Path(name).name or "file")
         if name in self.files:
@@ -80,7 +83,7 @@ class Visitor:
             path = self._copy(Path(upload))
         except OSError as error:
             return Added(items=0, sources=(), errors=(InputError(f"{name}: {reason(error)}; give it again"),))
-        return self._add(name, path, Path(upload), progress)
+        return self._add(name, path, Path(upload) if delete else None, progress)
 
     def note(self, text: str, progress: Progress | None = None) -> Added:
         """Adds a note that was typed, as a file of its own, a sentence an item.
