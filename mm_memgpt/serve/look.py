@@ -72,6 +72,7 @@ blockquote.mm-said { font-size: 1.0625rem; padding-left: .75rem; border-left: 3p
 a.mm-word { text-decoration: none; }
 a.mm-word[href] { text-decoration: underline 2px; text-underline-offset: .2em; }
 .mm-source { width: 100%; margin: 0; padding: .5rem; border: 2px solid transparent; border-radius: .35rem; }
+.mm-result summary { cursor: pointer; font-size: .875rem; margin: .5rem 0; }
 .mm-source:target { border-color: var(--mm-certain); }
 .mm-source video { max-height: 16rem; max-width: 100%; }
 .mm-source audio { width: min(100%, 24rem); }

@@ -1,8 +1,8 @@
 """An answer from a memory, as HTML: each word linked to the photo, second or sentence that it rests on.
 
-Notable: a word is linked to the source without which it becomes least probable, and to none where none matters; a
-photo is shown once for each of its words, bright where the word looked, a sound or clip as a player that stands at
-the second, a note as its sentence; links are plain ones within the page, so that they work by keyboard.
+Notable: a word is linked to the source without which it becomes least probable, and to none where none matters; the
+words of a quoted note are the note's. A photo is shown once for each of its words, bright where the word looked, a
+sound or clip as a player that stands at the second, a note as its sentence; links work by keyboard.
 """
 
 import math
@@ -29,9 +29,10 @@ LEAST = math.log(1.05)
 """Nats below which a word does not rest on a source: less than a twentieth less probable."""
 DECLINED = "Nothing that is kept here answers this."
 SURE = (
-    "This is the mean probability of a token, or of a quoted note how much of the question it has; it is not "
-    "calibrated for answers. A word with a line under it leads to what it rests on."
+    "This is the mean probability of a token; it is not calibrated for answers. A word with a line under it leads to "
+    "what it rests on."
 )
+QUOTED = "A sentence that was given, word by word. This is how much of the question it has."
 MEDIA = {"sound": "audio", "clip": "video"}
 """The player of each kind."""
 
@@ -47,18 +48,26 @@ def answer(model: Pipeline, question: str, given: Answer, files: Mapping[str, Gi
     """
     if given.declined:
         return f'<div class="mm-result" role="status"><p class="mm-sentence">{DECLINED}</p></div>'
-    owners = [rests_on(word) for word in given.words]
-    words = " ".join(map(_word, given.words, owners, [given.sources] * len(owners)))
-    cards = [
-        _card(place, source, _overlays(model, question, given, place, owners, files.get(source.path)), files)
+    quoted = is_quote(given)
+    owners = [0 if quoted else rests_on(word) for word in given.words]
+    words = " ".join(_word(word, owner, given.sources, quoted) for word, owner in zip(given.words, owners, strict=True))
+    cards = {
+        place: _card(place, source, _overlays(model, question, given, place, owners, files.get(source.path)), files)
         for place, source in enumerate(given.sources)
-        if place in owners or source.evidence >= LEAST or source.text
-    ]
+        if place in owners or source.text or source.evidence >= LEAST
+    }
     return (
-        f'<div class="mm-result" role="status"><p class="mm-sentence">{words or escape(given.text)}</p>'
-        f'<p class="mm-confidence"><strong>Confidence <span>{percent(given.confidence)}</span></strong> {SURE}</p>'
-        f'<ol class="mm-sources">{"".join(cards)}</ol></div>'
+        f'<div class="mm-result" role="status"><p class="mm-sentence">{words}</p>'
+        f'<p class="mm-confidence"><strong>Confidence <span>{percent(given.confidence)}</span></strong> '
+        f"{QUOTED if quoted else SURE}</p>"
+        f'<ol class="mm-sources">{"".join(card for place, card in cards.items() if place in owners)}</ol>'
+        f"{_rest([card for place, card in cards.items() if place not in owners])}</div>"
     )
+
+
+def is_quote(given: Answer) -> bool:
+    """Whether the answer is a sentence of the memory, which is its first source then."""
+    return bool(given.sources) and given.sources[0].text == given.text
 
 
 def rests_on(word: WordEvidence) -> int | None:
@@ -67,17 +76,23 @@ def rests_on(word: WordEvidence) -> int | None:
     return place if nats >= LEAST else None
 
 
-def _word(word: WordEvidence, owner: int | None, sources: tuple[Source, ...]) -> str:
-    shown = escape(word.word)
+def _word(word: WordEvidence, owner: int | None, sources: tuple[Source, ...], quoted: bool) -> str:
+    shown, sure, link = escape(word.word), sureness(word.logprob), ""
     why = f"“{shown}” {percent(math.exp(word.logprob))}"
-    link = ""
     if owner is not None:
-        why += f", {factor(dict(word.sources)[owner])} times less probable without {escape(sources[owner].path)}"
-        link = f' href="#memory-source-{owner}"'
-    return (
-        f'<a class="mm-word"{link} tabindex="0" style="--sure: {sureness(word.logprob):.1%}">'
-        f'{shown}<span class="mm-figure">{why}</span></a>'
-    )
+        name, link = escape(sources[owner].path), f' href="#memory-source-{owner}"'
+        why += f", {factor(dict(word.sources).get(owner, 0.0))} times less probable without {name}"
+    if quoted:
+        sure, why = 1.0, f"“{shown}” stands in {name}"
+    figure_of = f'<span class="mm-figure">{why}</span>'
+    return f'<a class="mm-word"{link} tabindex="0" style="--sure: {sure:.1%}">{shown}{figure_of}</a>'
+
+
+def _rest(cards: list[str]) -> str:
+    """What was found and no word rests on, folded up."""
+    if not cards:
+        return ""
+    return f'<details><summary>What else was found</summary><ol class="mm-sources">{"".join(cards)}</ol></details>'
 
 
 def _card(place: int, source: Source, overlays: str, files: Mapping[str, Given]) -> str:

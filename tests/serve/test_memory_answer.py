@@ -57,14 +57,14 @@ def test_a_word_rests_on_the_source_without_which_it_is_least_probable():
 
 
 def test_each_word_leads_to_the_card_of_what_it_rests_on(model):
-    sources = (source("note 1", "text", text="A dog barks."), source("dog's bark.wav", "audio", 11.0, 12.0))
+    sources = (source("note 1", "text", text="A dog barks at night."), source("dog's bark.wav", "audio", 11.0, 12.0))
     given = said(word("A"), word("dog", (0, 1.0)), word("barks.", (1, log(3)), (0, 0.2)), sources=sources)
     html = answer(model, "What barks?", given, FILES)
     assert links(html) == {"A": "", "dog": "memory-source-0", "barks.": "memory-source-1"}
     assert 'id="memory-source-0"' in html
     assert 'id="memory-source-1"' in html
     assert "3.0 times less probable without dog&#x27;s bark.wav" in html
-    assert '<blockquote class="mm-said">A dog barks.</blockquote>' in html
+    assert '<blockquote class="mm-said">A dog barks at night.</blockquote>' in html
 
 
 def test_a_photo_is_shown_once_for_each_content_word_that_rests_on_it(model):
@@ -99,9 +99,21 @@ def test_a_source_that_nothing_rests_on_is_shown_where_it_is_a_note_alone(model)
         source("cat.jpg", evidence=0.0),
     )
     html = answer(model, "What colour?", said(word("red.", (0, 1.0)), sources=sources), FILES)
-    assert "It is blue." in html
-    assert "the answer does not rest on it" in html
+    before, rest = html.split("<details>")
+    assert "It is red." in before
+    assert "It is blue." in rest
+    assert "the answer does not rest on it" in rest
     assert "cat.jpg" not in html
+
+
+def test_the_words_of_a_quoted_note_are_the_notes_whatever_the_model_thinks_of_them(model):
+    sources = (source("note 1", "text", text="A red key."), source("cat.jpg", evidence=2.0))
+    words = (word("A"), word("red", (1, 2.0)), word("key.", (0, -1.0)))
+    html = answer(model, "Which key?", said(*words, sources=sources, confidence=1.0), FILES)
+    assert set(links(html).values()) == {"memory-source-0"}
+    assert "“red” stands in note 1" in html
+    assert "word by word" in html
+    assert "cat.jpg" in html.split("<details>")[1]
 
 
 def test_it_says_where_nothing_answers(model):

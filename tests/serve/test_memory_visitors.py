@@ -116,6 +116,14 @@ def test_what_is_forgotten_is_deleted_with_its_upload_and_the_rest_stays(visitor
     assert list(me.files) == ["note 1"]
 
 
+def test_an_upload_that_others_use_stays(visitors, root, upload):
+    me = visitors.of("me", root)
+    cat = upload("cat.jpg")
+    me.keep(cat, "cat.jpg", delete=False)
+    me.forget("cat.jpg")
+    assert cat.exists()
+
+
 def test_a_question_is_answered_from_what_was_kept_and_before_that_there_is_a_line(visitors, root):
     me = visitors.of("me", root)
     with pytest.raises(InputError, match=r"^nothing was kept yet; "):
