@@ -4,11 +4,14 @@ p tokens per item   s slots   r ring   d width   k key width
 """
 
 import hashlib
+import logging
 import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from itertools import pairwise
+from urllib.request import Request, urlopen
 
 import numpy as np
 import pytest
@@ -277,3 +280,40 @@ def test_another_process_comes_to_the_same_bits(store, folder, moments):
     there = subprocess.run(script, input="state\n", capture_output=True, text=True, check=True, env=os.environ)
     with opened(folder) as again:
         assert digest(again.state()) == there.stdout.strip()
+
+
+@pytest.fixture
+def bucket(monkeypatch) -> Iterator[str]:
+    """The address of an object store on loopback."""
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(port=0)
+    server.start()
+    endpoint = "http://{}:{}".format(*server.get_host_and_port())
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+        "AWS_REGION": "us-east-1",
+        "AWS_ENDPOINT": endpoint,
+        "AWS_ALLOW_HTTP": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    urlopen(Request(f"{endpoint}/bucket", method="PUT"))
+    yield "s3://bucket/trip.memory"
+    server.stop()
+
+
+def test_in_an_object_store_it_is_the_same_memory(bucket, moments):
+    items = moments(30, P, D, K)
+    with opened(bucket, create=True) as store, opened(bucket) as other:
+        store.add(items[:20])
+        other.add(items[20:])
+        assert digest(store.state()) == digest(other.state()) == digest(written(items))
+        receipt = store.forget([items[4].id, items[29].id], source_name="a")
+        assert all(check.passed for check in receipt.checks)
+        state = store.state()
+        assert digest(other.state()) == digest(state)
+    with opened(bucket, read_only=True) as again:
+        assert digest(again.state()) == digest(state)
+        assert all(check.passed for check in again.verify())
