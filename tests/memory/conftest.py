@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 
+from mm_memgpt.memory.archive_rows import Shape
+from mm_memgpt.memory.item import Item, new_id
 from mm_memgpt.types import MODALITIES, Features
 
 
@@ -26,6 +29,38 @@ def stream() -> Callable[..., Features]:
             time=torch.stack((start, start + 0.25), dim=-1),
             modality=torch.randint(0, len(MODALITIES), (b, n), generator=random),
             source=torch.randint(0, 4, (b, n), generator=random),
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def item() -> Callable[..., Item]:
+    """`item(7, source="a.jpg")`: the seventh item of a stream of three sources, one a modality, unless told otherwise.
+
+    All but its id is the same for the same number. It fits Shape(3, 4, 5), or the one given.
+    """
+    usual = Shape(tokens=3, width=4, key_width=5)
+
+    def make(number: int, shape: Shape = usual, **given: object) -> Item:
+        random = np.random.default_rng(number)
+        key = random.standard_normal(shape.key_width)
+        return Item(
+            **{
+                "id": new_id(),
+                "source": ("/photos/dog.jpg", "/sounds/bell.wav", "note")[number % 3],
+                "modality": MODALITIES[number % 3],
+                "start": 1.79e9 + number,
+                "end": 1.79e9 + number + 0.25,
+                "created": 1.8e9 + number,
+                "key": (key / np.linalg.norm(key)).astype(np.float16),
+                "tokens": random.standard_normal(shape[:2]).astype(np.float16),
+                "mask": np.arange(shape.tokens) <= number % 3,
+                "text": f"the numbat{number} sleeps" if number % 3 == 2 else "",
+                "preview": b"\xff\xd8 jpeg %d \xff\xd9" % number if number % 3 == 0 else b"",
+                "digest": f"digest{number % 3}",
+            }
+            | given
         )
 
     return make
