@@ -49,13 +49,13 @@ class Given(NamedTuple):
 class Visitor:
     """One visitor: a memory, made when something is first to be kept, and the files in it, by name.
 
-    The memory's clock begins with what is kept first. Whoever calls does one thing at a time; `lock` is for them.
+    The memory's clock begins when it is made. Whoever calls does one thing at a time; `lock` is for them.
     """
 
     def __init__(self, model: Pipeline, root: str | os.PathLike) -> None:
         self._model, self._folder = model, TemporaryDirectory(prefix="visitor-", dir=root)
         self._memory: Memory | None = None
-        self._began: float | None = None
+        self._began = 0.0
         self._notes = 0
         self.lock, self.last = Lock(), time.monotonic()
         self.files: dict[str, Given] = {}
@@ -144,18 +144,17 @@ class Visitor:
 
     def _add(self, name: str, path: Path, upload: Path | None, progress: Progress | None) -> Added:
         """What became of a file of the visitor's; one of which nothing was kept is deleted again."""
-        if self._began is None:
-            self._began = time.monotonic()
-        at = time.monotonic() - self._began
-        given = Given(path, "note" if path.suffix.lower() in DOCUMENT_SUFFIXES else kind_of(path), at, upload)
+        kind, at = "note" if path.suffix.lower() in DOCUMENT_SUFFIXES else kind_of(path), 0.0
         try:
             if self._memory is None:
-                self._memory = self._model.memory(self.folder / "memory")
+                self._memory, self._began = self._model.memory(self.folder / "memory"), time.monotonic()
+            if self.files:  # a note lasts a second a sentence, and what is said later comes later
+                at = max(time.monotonic() - self._began, self._memory.end() + 1.0)
             added = self._memory.add([path], time=[at], source=[name], on_progress=progress)
         except InputError as error:
             added = Added(items=0, sources=(), errors=(error,))
         if added.items > 0:
-            self.files[name] = given
+            self.files[name] = Given(path, kind, at, upload)
         else:
             path.unlink()
         return replace(added, errors=tuple(InputError(str(each).replace(str(path), name)) for each in added.errors))

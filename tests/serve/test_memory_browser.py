@@ -36,6 +36,8 @@ PATIENCE = 60_000
 """Milliseconds that the page may take to show what is expected, on a machine that has other work too."""
 SIZE = {"width": 1160, "height": 900}
 NOTE = "The key to the shed hangs behind the kitchen door. Tea is at four."
+HEARD = ("noise.wav",) * 4
+"""Three seconds, and a last piece that they fill in part."""
 QUESTION = "Where is the key to the shed?"
 
 
@@ -139,11 +141,11 @@ def kept(page: Page, *names: str) -> None:
 
 def test_what_is_given_is_kept_asked_followed_and_forgotten_with_a_receipt(page, uploads, tmp_path, capfd):
     give(page, PHOTOS / "cat.jpg", noise(tmp_path))
-    kept(page, "cat.jpg", "noise.wav", "noise.wav", "noise.wav")
+    kept(page, "cat.jpg", *HEARD)
     expect(page.locator("#memory-told")).to_contain_text("cat.jpg: 1 item kept")
     assert page.locator(".mm-moment img").evaluate("picture => picture.naturalWidth") > 0
     write(page, NOTE)
-    kept(page, "cat.jpg", "noise.wav", "noise.wav", "noise.wav", "note 1", "note 1")
+    kept(page, "cat.jpg", *HEARD, "note 1", "note 1")
     expect(page.locator("#memory-note textarea")).to_have_value("")
 
     ask(page, QUESTION)
@@ -158,7 +160,7 @@ def test_what_is_given_is_kept_asked_followed_and_forgotten_with_a_receipt(page,
     passed = page.locator(".mm-receipt tbody td:nth-child(2)").all_inner_texts()
     assert passed
     assert set(passed) == {"yes"}
-    kept(page, "cat.jpg", "noise.wav", "noise.wav", "noise.wav")
+    kept(page, "cat.jpg", *HEARD)
     expect(page.locator("#memory-answer")).to_have_text(text_of(FIRST))
     assert b"kitchen door" not in b"".join(path.read_bytes() for path in uploads.rglob("*") if path.is_file())
     assert "Traceback" not in capfd.readouterr().err
@@ -215,7 +217,7 @@ def test_what_cannot_be_used_is_one_line_and_the_rest_is_kept(page, tmp_path, ca
 def test_a_player_stands_at_the_second(page, tmp_path):
     sound = noise(tmp_path)
     give(page, sound)
-    kept(page, "noise.wav", "noise.wav", "noise.wav")
+    kept(page, *HEARD)
     ask(page, "What is heard?")
     expect(page.locator("#memory-answer .mm-result")).to_be_visible()
     player = page.locator("#memory-answer audio").first

@@ -88,6 +88,14 @@ def test_a_sound_begins_at_the_second_of_the_memorys_clock_that_it_was_given_at(
     assert me.files["noise.wav"].at > 0
 
 
+def test_what_is_given_later_comes_later_on_the_clock_however_long_a_note_is(visitors, root):
+    me = visitors.of("me", root)
+    me.note("One is red. Two is blue. Three is green. Four is grey.")
+    me.note("Two is pink now.")
+    starts = {text: moment.start for moment in me.timeline() for text in moment.texts}
+    assert starts["Two is pink now."] == max(starts.values())
+
+
 def test_what_cannot_be_used_is_one_line_by_its_own_name_and_leaves_no_file(visitors, root, tmp_path):
     me = visitors.of("me", root)
     (tmp_path / "blob").write_text("no photo")
@@ -95,7 +103,7 @@ def test_what_cannot_be_used_is_one_line_by_its_own_name_and_leaves_no_file(visi
     assert html.count('role="alert"') == 1
     assert "my &lt;photo&gt;.jpg: " in html
     assert str(tmp_path) not in html
-    assert "gone.jpg: no such file; give it again" in told(me.keep(tmp_path / "gone", "gone.jpg"))
+    assert "gone.jpg: No such file or directory; give it again" in told(me.keep(tmp_path / "gone", "gone.jpg"))
     assert me.files == {}
     assert [path for path in me.folder.iterdir() if path.is_file()] == []
 
