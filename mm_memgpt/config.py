@@ -336,6 +336,24 @@ class AskingConfig:
         require(self.near_equal >= 0, f"near_equal {self.near_equal} must be at least 0; try near_equal=0.15")
 
 
+@dataclass(kw_only=True)
+class SearchConfig:
+    """What is taken off the cosine of a query in words with the keys of each modality, before they are ranked together:
+    keys of sentences lie nearer to any words than keys of photos do, whatever they show."""
+
+    image: float = 0.0
+    """Of a photo or frame."""
+    audio: float = 0.0
+    """Of a piece of sound."""
+    text: float = 0.0
+    """Of a sentence."""
+
+    def __post_init__(self) -> None:
+        for name in ("image", "audio", "text"):
+            value = getattr(self, name)
+            require(-1 <= value <= 1, f"search.{name} {value} must lie in -1..1, as cosines do; try {name}=0")
+
+
 TRANSFORMERS_KEYS = {
     "transformers_version",
     "name_or_path",
@@ -362,6 +380,7 @@ PARTS = {
     "decoder": DecoderConfig,
     "confidence": ConfidenceConfig,
     "asking": AskingConfig,
+    "search": SearchConfig,
 }
 
 
@@ -392,6 +411,7 @@ class MMMemGPTConfig(PreTrainedConfig):
         audio: AudioConfig | dict[str, Any] | None = None,
         motion: MotionConfig | dict[str, Any] | None = None,
         asking: AskingConfig | dict[str, Any] | None = None,
+        search: SearchConfig | dict[str, Any] | None = None,
         summary: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -402,7 +422,8 @@ class MMMemGPTConfig(PreTrainedConfig):
         self.width = width
         self.key_width = key_width
         self.summary = summary
-        always = {"image": image, "memory": memory, "fusion": fusion, "decoder": decoder, "asking": asking}
+        always = {"image": image, "memory": memory, "fusion": fusion, "decoder": decoder}
+        always |= {"asking": asking, "search": search}
         for name, given in always.items():
             values = {} if given is None else given
             setattr(self, name, given if is_dataclass(given) else build(PARTS[name], values, name))

@@ -120,8 +120,10 @@ class Memory:
         if k < 1:
             raise InputError(f"k {k} must be at least 1; try k=10")
         words = query if isinstance(query, str) else query.text if isinstance(query, Text) else None
-        key = self._perceiver.key(given(query)) if words is None else self._perceiver.text_key(words)
-        return [hit(found) for found in search(self.store.archive, key, words or "", k, where)]
+        if words is None:
+            return [hit(found) for found in search(self.store.archive, self._perceiver.key(given(query)), "", k, where)]
+        key, gaps = self._perceiver.text_key(words), self.steps.model.config.search
+        return [hit(found) for found in search(self.store.archive, key, words, k, where, gaps)]
 
     def ask(self, question: str, k: int = 8) -> Answer:
         """An answer with what each of its words rests on; with nothing to answer from, one that is `declined`.
