@@ -1,6 +1,7 @@
 """An object store's address does all that a folder does, by the same calls: here one that serves on loopback."""
 
 import threading
+from uuid import uuid4
 
 import pytest
 
@@ -31,14 +32,15 @@ def bucket(monkeypatch):
     }
     for name, value in options.items():
         monkeypatch.setenv(name, value)
-    boto3.client("s3", endpoint_url=options["AWS_ENDPOINT"], region_name="us-east-1").create_bucket(Bucket="memories")
-    yield "s3://memories"
+    name = f"memories-{uuid4().hex}"  # all servers of a process have the same buckets
+    boto3.client("s3", endpoint_url=options["AWS_ENDPOINT"], region_name="us-east-1").create_bucket(Bucket=name)
+    yield f"s3://{name}"
     server.stop()
 
 
 def test_an_object_store_keeps_a_memory_as_a_folder_does(bucket, item, tmp_path):
     address = f"{bucket}/trip"
-    with pytest.raises(InputError, match="s3://memories/trip: no memory there; mm-memgpt remember INPUT --memory s3"):
+    with pytest.raises(InputError, match=f"{address}: no memory there; mm-memgpt remember INPUT --memory s3"):
         Archive.open(address)
     items = [item(number) for number in range(7)]
     with Archive.open(address, **NEW) as archive:
