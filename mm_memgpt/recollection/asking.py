@@ -97,8 +97,12 @@ class Asking:
         return replace(self.explained(asked, said.text), confidence=said.confidence)
 
     def quoted(self, asked: Asked, quoted: Quote) -> Answer:
-        """A sentence of the memory as the answer; it is the first source, and those that said otherwise come last."""
-        answer = self.explained(asked, quoted.best.item.text)
+        """A sentence of the memory as the answer; it is the first source, and those that said otherwise come last.
+
+        It is scored without the question, as what the model writes unasked: on validation the note itself then has the
+        most evidence 18 times of 20, behind the question 15 times.
+        """
+        answer = self.explained(asked._replace(question=""), quoted.best.item.text)
         older = {one.item.id for one in quoted.older}
         best = quoted.best.item.id
         order = sorted(

@@ -78,10 +78,10 @@ def grounds(
         joined: the memory that it read.
         items: what was found, in `joined`'s order.
         groups: places among the items that are left out together.
-        question: what was asked.
+        question: what was asked; "" for a sentence that is quoted, which the model then writes unasked.
         answer: what was answered.
     """
-    text, given = written(model, processor, f"{question} {answer}"), len(question.split())
+    text, given = written(model, processor, f"{question} {answer}".strip()), len(question.split())
     blank = model.bank.empty(dtype=joined.state.sums.dtype)
     nothing_left_out: list[int] = []
     rows = without(joined, items, [nothing_left_out, nothing_left_out, *groups], blank)
