@@ -78,20 +78,24 @@ def _extended(state: MemoryState, items: Sequence[Item], sources: Sequence[int])
     return MemoryState(**fields, similarity=similarity)
 
 
-def without(joined: Joined, items: Sequence[Item], groups: Sequence[Sequence[int]], blank: MemoryState) -> MemoryState:
+def without(
+    joined: Joined, items: Sequence[Item], groups: Sequence[Sequence[int] | None], blank: MemoryState
+) -> MemoryState:
     """The state once for each group of found items, without them (n groups, s).
 
     Args:
         joined: what they joined.
         items: what was found.
-        groups: places among the items.
+        groups: places among the items; None leaves out all that there is.
         blank: the bank's empty memory, which says what a slot looks like that is not there.
     """
     state, rows, slots = joined.state, len(groups), joined.state.items.shape[1]
     keep = torch.ones(rows, slots, dtype=torch.bool)
     rest = {name: getattr(state, name).expand(rows, *[-1] * (getattr(state, name).ndim - 1)).clone() for name in SHARED}
     for row, group in enumerate(groups):
-        for number in group:
+        if group is None:
+            keep[row] = False
+        for number in group or ():
             keep[row, joined.own[number]] = False
             if (slot := joined.share[number]) is not None:
                 _take_out(rest, row, slot, items[number])

@@ -19,7 +19,7 @@ read said say spoken speak tell told mention write wrote written note text sente
 number word digit name kind type sort way thing something anything someone anyone somebody anybody everything
 nothing nobody people's color colour time moment memory remember recall know known tell describe
 how why much long old more most less least ever never still yet ago already please let get got
-second third fourth fifth sixth seventh eighth ninth tenth last next previous earliest latest newest oldest
+first second third fourth fifth sixth seventh eighth ninth tenth last next previous earliest latest newest oldest
 come came happen going doing do go wear hold include contain find found present kept
 what's who's where's when's that's there's it's
 """
