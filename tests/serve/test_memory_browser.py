@@ -20,9 +20,12 @@ from PIL import Image
 from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
 from mm_memgpt.pipeline import load
+from mm_memgpt.recollection.results import Source
 from mm_memgpt.serve import memory
 from mm_memgpt.serve.demo import build, serving
+from mm_memgpt.serve.memory_answer import player
 from mm_memgpt.serve.memory_events import FIRST
+from mm_memgpt.serve.memory_visitors import Given
 from mm_memgpt.serve.options import Options
 
 pytestmark = pytest.mark.slow
@@ -214,17 +217,16 @@ def test_what_cannot_be_used_is_one_line_and_the_rest_is_kept(page, tmp_path, ca
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_a_player_stands_at_the_second(page, tmp_path):
-    sound = noise(tmp_path)
-    give(page, sound)
+def test_a_player_fetches_the_visitors_own_copy_and_stands_at_the_second(page, uploads, tmp_path):
+    give(page, noise(tmp_path))
     kept(page, *HEARD)
-    ask(page, "What is heard?")
-    expect(page.locator("#memory-answer .mm-result")).to_be_visible()
-    player = page.locator("#memory-answer audio").first
-    due = float(player.get_attribute("src").split("#t=")[1].split(",")[0])
-    ready = "player => player.readyState > 0"
-    page.wait_for_function(ready, arg=player.element_handle(), timeout=PATIENCE)
-    assert player.evaluate("player => player.currentTime") == pytest.approx(due, abs=0.1)
+    [copy] = uploads.glob("visitor-*/*.wav")
+    piece = Source(path="noise.wav", modality="audio", start=5.0, end=6.0, text="", evidence=1.0)
+    html = player(Given(copy, "sound", at=4.0), piece)
+    page.locator("#memory-answer").evaluate("(place, html) => { place.innerHTML = html }", html)
+    heard = page.locator("#memory-answer audio")
+    page.wait_for_function("player => player.readyState > 0", arg=heard.element_handle(), timeout=PATIENCE)
+    assert heard.evaluate("player => [player.currentTime, player.duration]") == pytest.approx([1.0, 3.0], abs=0.1)
 
 
 def take(page: Page, path: Path) -> None:
@@ -239,9 +241,9 @@ def take(page: Page, path: Path) -> None:
 if __name__ == "__main__":
     with served() as place, chromium() as window, TemporaryDirectory() as folder, visitor(window, place) as sheet:
         give(sheet, PHOTOS / "cat.jpg", PHOTOS / "pagoda.jpg", PHOTOS / "photographer.jpg", noise(Path(folder)))
-        expect(sheet.locator(".mm-moment")).to_have_count(6)
+        expect(sheet.locator(".mm-moment")).to_have_count(3 + len(HEARD))
         write(sheet, NOTE)
-        expect(sheet.locator(".mm-moment")).to_have_count(8)
+        expect(sheet.locator(".mm-moment")).to_have_count(5 + len(HEARD))
         forget(sheet, "noise.wav")
         expect(sheet.locator(".mm-receipt")).to_be_visible()
         ask(sheet, QUESTION)
