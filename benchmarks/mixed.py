@@ -28,7 +28,7 @@ from mm_memgpt.datasets.sound import RATE
 from mm_memgpt.datasets.templates import SOUNDS
 from mm_memgpt.datasets.things import THINGS, phrase
 from mm_memgpt.evaluation.bootstrap import bootstrap
-from mm_memgpt.pipeline import load
+from mm_memgpt.pipeline import Pipeline, load
 from mm_memgpt.recollection.memory import Memory
 from mm_memgpt.types import InputError, Text
 
@@ -181,6 +181,16 @@ def asking(memory: Memory, asked: Sequence[Asked]) -> dict[str, list[bool]]:
     return found
 
 
+def measure(model: Pipeline, pools: Pools, seed: int, data: Path) -> dict[str, list[bool]]:
+    """What became of all queries to one memory."""
+    generator = Random(f"mixed {seed}")
+    inside = house(pools, generator)
+    with tempfile.TemporaryDirectory() as folder, model.memory(Path(folder) / "mixed.memory") as memory:
+        fill(memory, inside, data)
+        found = finding(memory, inside, data)
+        return found | asking(memory, list(questions(inside, generator)))
+
+
 def table(found: dict[str, list[bool]]) -> str:
     """A line a figure in Markdown, with its 95% interval."""
     lines = ["| what | of | share |", "|---|---:|---|"]
@@ -206,18 +216,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", default="nano")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="the data's folder")
     parser.add_argument("--part", choices=PARTS[1:], default="val", help="whose photos and sounds they are")
-    parser.add_argument("--seed", type=int, default=0, help="of what is drawn")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="a memory each; default: 0 1 2")
     parser.add_argument("--write", action="store_true", help="renew the page")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
     try:
-        pools, generator = read_pools(given.data, given.part), Random(f"mixed {given.seed}")
-        inside = house(pools, generator)
-        model = load(given.model)
-        with tempfile.TemporaryDirectory() as folder, model.memory(Path(folder) / "mixed.memory") as memory:
-            fill(memory, inside, given.data)
-            found = finding(memory, inside, given.data)
-            found |= asking(memory, list(questions(inside, generator)))
+        pools, model, found = read_pools(given.data, given.part), load(given.model), {}
+        for seed in given.seeds:
+            for what, happened in measure(model, pools, seed, given.data).items():
+                found.setdefault(what, []).extend(happened)
         result = table(found)
         print(result)
         if given.write:

@@ -39,10 +39,10 @@ def test_the_table_has_a_line_a_method():
     assert lines[2].endswith("| -1.50 |")
 
 
-def test_a_model_that_is_not_there_is_one_line(data_folder, tmp_path, capsys):
+def test_a_model_that_is_not_there_is_one_line(tmp_path, capsys):
     from benchmarks.provenance import main
 
-    assert main(["--model", "runs/no such model", "--data", str(data_folder)]) == 1
+    assert main(["--model", "runs/no such model", "--data", str(tmp_path)]) == 1
     assert "error: runs/no such model: no such model" in capsys.readouterr().err
 
 

@@ -45,10 +45,11 @@ def test_the_table_has_a_line_a_kind_and_what_is_known_without_looking():
     assert len({line.count("|") for line in lines[2:]}) == 1
 
 
-def test_a_model_that_is_not_there_is_one_line(given, capsys):
+def test_a_model_that_is_not_there_is_one_line(tmp_path, capsys):
     from benchmarks.questions import main
 
-    assert main(given("runs/no such model")) == 1
+    where = ["--data", str(tmp_path), "--output", str(tmp_path / "out")]
+    assert main(["runs/no such model", *where]) == 1
     assert "error: runs/no such model: no such model" in capsys.readouterr().err
 
 
