@@ -113,7 +113,7 @@ def test_sizes_that_cannot_work_are_refused_with_a_way_out(make, message):
 
 
 def test_a_key_the_model_does_not_know_is_refused():
-    own = "width, key_width, summary, image, audio, motion, text, memory, fusion, decoder, confidence"
+    own = "width, key_width, summary, image, audio, motion, text, memory, fusion, decoder, confidence, asking"
     with pytest.raises(ValueError, match=f"^unknown key 'widht' in the model's config; its own keys: {own}$"):
         MMMemGPTConfig(widht=32)
     known = "connector, grid, heads, key, mirrored, size, trunk, trunk_args"
