@@ -24,11 +24,14 @@ _MODULES = {
     "layers.gate": ("GatedCrossAttention",),
     "memory.bank": ("MemoryBank",),
     "memory.sources": ("Sources",),
+    "memory.where": ("Where",),
     "fusion.cross_attention": ("CrossAttentionFusion",),
     "fusion.fuser": ("Fused", "MultimodalFuser"),
     "fusion.graph": ("GraphFusion",),
     # this module also tells transformers' Auto classes of the model
     "models.auto": ("MMMemGPTForConditionalGeneration", "MMMemGPTForSeq2SeqLM", "MMMemGPTProcessor"),
+    "recollection.memory": ("Memory",),
+    "recollection.results": ("Answer",),
     "pipeline": ("Pipeline", "assemble"),
 }
 _LAZY = {name: f"mm_memgpt.{module}" for module, names in _MODULES.items() for name in names}

@@ -52,7 +52,13 @@ def answer(model: Pipeline, question: str, given: Answer, files: Mapping[str, Gi
     owners = [0 if quoted else rests_on(word) for word in given.words]
     words = " ".join(_word(word, owner, given.sources, quoted) for word, owner in zip(given.words, owners, strict=True))
     cards = {
-        place: _card(place, source, _overlays(model, question, given, place, owners, files.get(source.path)), files)
+        place: _card(
+            place,
+            source,
+            _overlays(model, question, given, place, owners, files.get(source.path)),
+            files.get(source.path),
+            "quoted above" if quoted and place == 0 else weight(source.evidence),
+        )
         for place, source in enumerate(given.sources)
         if place in owners or source.text or source.evidence >= LEAST
     }
@@ -95,8 +101,7 @@ def _rest(cards: list[str]) -> str:
     return f'<details><summary>What else was found</summary><ol class="mm-sources">{"".join(cards)}</ol></details>'
 
 
-def _card(place: int, source: Source, overlays: str, files: Mapping[str, Given]) -> str:
-    given = files.get(source.path)
+def _card(place: int, source: Source, overlays: str, given: Given | None, mattered: str) -> str:
     kind = NAMES[source.modality] if given is None else given.kind
     time = when(source.modality, source.start, source.end, given)
     if given is not None and kind in MEDIA:
@@ -109,7 +114,7 @@ def _card(place: int, source: Source, overlays: str, files: Mapping[str, Given])
         f'<li id="memory-source-{place}" class="mm-source">{shown}'
         f'<p class="mm-facts"><span class="mm-kind">{kind}</span> '
         f'<span class="mm-name">{escape(source.path)}</span> <span class="mm-when">{time}</span>, '
-        f"{weight(source.evidence)}</p></li>"
+        f"{mattered}</p></li>"
     )
 
 

@@ -27,6 +27,7 @@ def test_a_drop_is_what_the_words_lose_where_the_source_was_never_written(held, 
     text = written(model.model, model.processor, f"{QUESTION} {ANSWER}")
     assert found.words == ("brown", "dog")
 
+    @torch.inference_mode()
     def naive(kept):
         if not kept:
             return logprobs(model.model, model.bank.empty(dtype=torch.float64), text)[0, -2:]

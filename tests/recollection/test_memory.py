@@ -48,8 +48,8 @@ def test_the_timeline_says_what_each_slot_holds_and_what_merged(memory, model, p
     assert all(moment.merged == (moment.items > 1) for moment in moments)
     assert any(moment.merged for moment in moments)
     assert [moment.start for moment in moments] == sorted(moment.start for moment in moments)
-    single = next(moment for moment in moments if moment.texts == ("Anna has the key.",))
-    assert single.source == str(files["diary.txt"].resolve())
+    [sleeps] = [moment for moment in moments if "The dog sleeps." in moment.texts]
+    assert (sleeps.modality, sleeps.source) == ("text", str(files["diary.txt"].resolve()))
     assert next(moment for moment in moments if moment.modality == "image").preview
 
 
@@ -159,7 +159,7 @@ def test_info_and_summary_are_of_all_there_is(memory, files):
     info = memory.info()
     assert (info["items"], info["sources"], info["slots"]) == (4, 2, 4)
     assert info["modalities"] == {"image": 1, "audio": 0, "text": 3}
-    assert memory.summarize(beams=1).text
+    assert memory.summarize(beams=1) == memory.summarize(beams=1)
     assert all(check.passed for check in memory.verify())
 
 

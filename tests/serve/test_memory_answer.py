@@ -107,12 +107,13 @@ def test_a_source_that_nothing_rests_on_is_shown_where_it_is_a_note_alone(model)
 
 
 def test_the_words_of_a_quoted_note_are_the_notes_whatever_the_model_thinks_of_them(model):
-    sources = (source("note 1", "text", text="A red key."), source("cat.jpg", evidence=2.0))
+    sources = (source("note 1", "text", text="A red key.", evidence=-1.0), source("cat.jpg", evidence=2.0))
     words = (word("A"), word("red", (1, 2.0)), word("key.", (0, -1.0)))
     html = answer(model, "Which key?", said(*words, sources=sources, confidence=1.0), FILES)
     assert set(links(html).values()) == {"memory-source-0"}
     assert "“red” stands in note 1" in html
     assert "word by word" in html
+    assert "quoted above" in html.split("<details>")[0]
     assert "cat.jpg" in html.split("<details>")[1]
 
 

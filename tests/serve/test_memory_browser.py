@@ -248,6 +248,6 @@ if __name__ == "__main__":
         expect(sheet.locator(".mm-receipt")).to_be_visible()
         ask(sheet, QUESTION)
         expect(sheet.locator("#memory-answer .mm-result")).to_be_visible()
-        sheet.set_viewport_size({"width": 1160, "height": 1200})
+        sheet.set_viewport_size({"width": 1160, "height": 1330})
         sheet.evaluate("scrollTo(0, 0)")
         take(sheet, PICTURE)

@@ -1,5 +1,6 @@
 """Each visitor has a memory and files of their own, under the names they gave them, and nothing of them stays."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import soundfile
 
 from mm_memgpt.pipeline import load
 from mm_memgpt.serve.memory_events import report
+from mm_memgpt.serve.memory_timeline import timeline
 from mm_memgpt.serve.memory_visitors import Visitors
 from mm_memgpt.types import InputError
 
@@ -86,6 +88,18 @@ def test_a_sound_begins_at_the_second_of_the_memorys_clock_that_it_was_given_at(
     heard = [moment for moment in me.timeline() if moment.modality == "audio"]
     assert min(moment.start for moment in heard) == pytest.approx(me.files["noise.wav"].at)
     assert me.files["noise.wav"].at > 0
+
+
+def test_a_clip_is_kept_as_its_frames_and_its_sound(visitors, root, film, tmp_path):
+    me = visitors.of("me", root)
+    me.note("Tea at four.")
+    me.keep(film(tmp_path / "blob.mp4", shades=(40, 200)), "walk.mp4")
+    assert me.files["walk.mp4"].kind == "clip"
+    watched = [moment for moment in me.timeline() if moment.source == "walk.mp4"]
+    assert {moment.modality for moment in watched} == {"image", "audio"}
+    html = timeline(watched, me.files)
+    assert html.count(">clip</span>") == len(watched)
+    assert re.findall('mm-when">(.*?)<', html)[0].startswith("0:00.0")
 
 
 def test_what_is_given_later_comes_later_on_the_clock_however_long_a_note_is(visitors, root):
