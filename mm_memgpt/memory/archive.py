@@ -92,9 +92,10 @@ class Archive:
         turns = None if read_only else archive_table.turns_at(address)
         if table is None:
             with turns.turn():
-                table = archive_table.find_table(address) or archive_table.make_table(
-                    address, columns(shape, fingerprint, archive_table.VERSION)
-                )
+                table = archive_table.find_table(address)  # another may have made it meanwhile
+                if table is None:
+                    schema = columns(shape, fingerprint, archive_table.VERSION)
+                    table = archive_table.make_table(address, schema)
         archive_table.migrate(address, table, turns)
         archive_table.check_table(address, table, shape, fingerprint)
         return cls(address, table, turns)
@@ -107,8 +108,7 @@ class Archive:
             InputError: the file is damaged or none of ours, or there is a memory or something else at the address.
         """
         address, rows = os.fspath(address), read_file(path, BATCH)
-        if archive_table.find_table(address) is not None:
-            raise InputError(f"{address}: a memory already; give a new folder to import into")
+        archive_table.find_table(address)  # what is no place for a memory is refused before anything is written there
         turns = archive_table.turns_at(address)
         with turns.turn():
             archive_table.make_table(address, rows.schema, rows)

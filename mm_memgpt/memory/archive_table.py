@@ -92,14 +92,19 @@ def open_at(address: str) -> "LanceTable | None":
 def make_table(address: str, schema: pa.Schema, rows: pa.RecordBatchReader | None = None) -> "LanceTable":
     """A new table, with an index of its words; rows are what it begins with.
 
+    In an object store, where none takes turns, one without rows may be another's of the same moment.
+
     Raises:
-        InputError: it cannot be written; then nothing of it stays in a folder.
+        InputError: there is one, or it cannot be written; then nothing of it stays in a folder.
     """
+    if find_table(address) is not None:
+        raise InputError(f"{address}: a memory already; give a new folder")
+    folder = folder_of(address)
     try:
-        table = connect(address, STABLE).create_table(NAME, rows, schema=schema)
+        table = connect(address, STABLE).create_table(NAME, rows, schema=schema, exist_ok=rows is None)
         index_words(table)
     except (OSError, RuntimeError, ValueError) as error:  # as lancedb puts it
-        if (folder := folder_of(address)) is not None:
+        if folder is not None:
             shutil.rmtree(folder / f"{NAME}.lance", ignore_errors=True)
         raise unwritable(address, error) from error
     return table

@@ -197,6 +197,27 @@ def test_a_damaged_memory_is_refused_in_one_line(folder):
     assert "\n" not in str(caught.value)
 
 
+def test_what_a_killed_creation_left_is_no_obstacle(tmp_path, item):
+    left = tmp_path / "trip.memory" / "items.lance" / "data"
+    left.mkdir(parents=True)
+    (left / "half.lance").write_bytes(b"half")
+    assert "no memory there" in refused(tmp_path / "trip.memory")
+    with Archive.open(tmp_path / "trip.memory", **NEW) as archive:
+        archive.add([item(0)])
+    with Archive.open(tmp_path / "trip.memory", **NEW) as archive:
+        assert len(archive) == 1
+
+
+def test_an_empty_memory_that_is_there_is_opened_and_not_made_anew(tmp_path, monkeypatch):
+    Archive.open(tmp_path / "trip.memory", **NEW).close()
+    find, late = archive_table.find_table, iter([True, False, False])
+    monkeypatch.setattr(archive_table, "find_table", lambda address: None if next(late) else find(address))
+    before = tree(tmp_path)
+    with Archive.open(tmp_path / "trip.memory", **NEW) as archive:  # made by another after the first look
+        assert len(archive) == 0
+    assert tree(tmp_path) == before
+
+
 def test_to_create_takes_all_that_a_new_one_needs(tmp_path):
     for options in ({"create": True}, {"create": True, "shape": SHAPE}, NEW | {"read_only": True}):
         with pytest.raises(ValueError, match="to create an archive, give shape and fingerprint"):
