@@ -6,6 +6,8 @@
 Notable: the questions are the same for every model, one a scene; half are about combinations that training has seen,
 half about those that it never asked for; what is measured is kept and never measured again; beside each figure stands
 how often the most common answer is right, and the one that training's questions in the same wording have most often.
+Beside the first model each other one is compared question by question, which chance in the drawing of questions touches
+less than two figures side by side.
 
 b scenes   t tokens of the longest question
 """
@@ -110,21 +112,51 @@ def measure(folder: str, given: argparse.Namespace) -> dict[str, Any]:
                 for each, written in zip(batch, answerer.answers(batch, emptied), strict=True):
                     right[memory].append((each.question.kind, score(each.question.answer, written)))
         found[name] = {memory: by_kind(answers) for memory, answers in right.items()}
+        found[name]["answers"] = right["whole"]
         questions = [each.question for each in answerer.asked(given.limit, held_out)]
         earlier = make_questions(read_pools(given.data, "train"), EARLIER * given.limit, "earlier")
         found[name]["blind"] = {row.kind: [row.majority, row.wording] for row in shares(questions, earlier)}
     return found
 
 
-def by_kind(answers: Sequence[tuple[str, bool]]) -> dict[str, list[float]]:
-    """The share of right ones of all and of each kind, with its 95% interval, and of how many."""
-    found = {}
-    for kind in ("all", *KINDS):
-        chosen = np.array([[right, 1.0] for each, right in answers if kind in ("all", each)])
-        if len(chosen):
-            [value] = bootstrap(chosen, lambda sums: sums[:, :1] / sums[:, 1:])
-            found[kind] = [*value, len(chosen)]
-    return found
+def by_kind(answers: Sequence[tuple[str, float]]) -> dict[str, list[float]]:
+    """The share of right ones of all and of each kind, with its 95% interval, and of how many; "alike" is the mean of
+    the kinds' shares, whatever the number of questions of each."""
+    kinds = np.array([kind for kind, _ in answers])
+    right = np.array([float(each) for _, each in answers])
+    is_kind = np.stack([kinds == kind for kind in KINDS if kind in kinds], axis=1).astype(float)  # (n, kinds)
+    width, usual = is_kind.shape[1], is_kind.T @ right / is_kind.sum(0)
+
+    def shares(sums: np.ndarray) -> np.ndarray:  # of resamples: right ones by kind, questions by kind
+        rights, asked = sums[:, :width], sums[:, width:]
+        by = np.where(asked > 0, rights / np.maximum(asked, 1), usual)  # a small kind may not have been drawn
+        return np.column_stack([rights.sum(1) / asked.sum(1), by.mean(1), by])
+
+    values = bootstrap(np.column_stack([is_kind * right[:, None], is_kind]), shares)
+    counts = [len(answers), len(answers), *is_kind.sum(0).astype(int).tolist()]
+    names = ["all", "alike", *(kind for kind in KINDS if kind in kinds)]
+    return {name: [*value, count] for name, value, count in zip(names, values, counts, strict=True)}
+
+
+def lead(found: dict[str, Any], other: dict[str, Any]) -> dict[str, list[float]]:
+    """By kind, by how much the first model is right more often than another about the same questions, with the 95%
+    interval over questions; "alike" is the mean over kinds."""
+    paired = [
+        (kind, float(right) - float(theirs))
+        for (kind, right), (_, theirs) in zip(found["answers"], other["answers"], strict=True)
+    ]
+    return {kind: row[:3] for kind, row in by_kind(paired).items()}
+
+
+def leads(names: Sequence[str], models: Sequence[dict[str, Any]]) -> str:
+    """By how much the first model is ahead of each other one, in Markdown, a line a kind and model."""
+    lines = [f"| {names[0]} ahead of | kind | {' | '.join(COMBINATIONS)} |", "|---|---|" + "---|" * len(COMBINATIONS)]
+    for name, other in zip(names[1:], models[1:], strict=True):
+        by = {each: lead(models[0][each], other[each]) for each in COMBINATIONS}
+        for kind in ("all", "alike", *KINDS):
+            cells = ["{:.3f} ({:.3f} to {:.3f})".format(*row[kind]) if kind in row else "" for row in by.values()]
+            lines.append(f"| {name} | {kind} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def table(name: str, found: dict[str, Any]) -> str:
@@ -133,16 +165,16 @@ def table(name: str, found: dict[str, Any]) -> str:
         f"{each}{what}" for each in COMBINATIONS for what in ("", ", emptied", ", majority", ", wording")
     ]
     lines = [f"## {name}", "", f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
-    for kind in ("all", *KINDS):
+    for kind in ("all", "alike", *KINDS):
         cells = [kind]
         for each in COMBINATIONS:
             if kind not in found[each]["whole"]:
                 cells += [""] * 4
                 continue
             value, low, high, questions = found[each]["whole"][kind]
-            majority, wording = found[each]["blind"][kind]
             cells.append(f"{value:.3f} ({low:.3f} to {high:.3f}) of {questions}")
-            cells += [f"{found[each]['emptied'][kind][0]:.3f}", f"{majority:.3f}", f"{wording:.3f}"]
+            cells.append(f"{found[each]['emptied'][kind][0]:.3f}")
+            cells += [f"{blind:.3f}" for blind in found[each]["blind"].get(kind, ())] or ["", ""]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -177,13 +209,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=Path("runs/questions"), help="figures")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    status = 0
+    status, measured = 0, {}
     for folder in given.models:
         try:
-            print(table(folder, figures(folder, given)), flush=True)
+            measured[folder] = figures(folder, given)
+            print(table(folder, measured[folder]), flush=True)
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
             status = 1
+    if len(measured) > 1:
+        print("", leads(list(measured), list(measured.values())), sep="\n")
     return status
 
 

@@ -218,8 +218,7 @@ def measure(name: str, given: argparse.Namespace) -> dict[str, Any]:
 
 
 def windows(memory: Any, step: Step, states: Sequence[Any], items: Coming, given: argparse.Namespace) -> np.ndarray:
-    """Core milliseconds an item (w, c): in each window the states go on in turn, each from where it was kept; one window
-    more, before them, warms up."""
+    """Core milliseconds an item (w, c): in a window each state goes on from where it was kept; one more warms up."""
     spent = np.zeros((given.windows + 1, len(states)))
     for window in range(len(spent)):
         coming = [items(1) for _ in range(given.steps)]

@@ -4,13 +4,22 @@ Notable: nothing heavy is imported until a command runs, so help and usage error
 standard output, and a bad input is one line on standard error, never a traceback.
 """
 
-import os
 import sys
-from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from importlib import import_module
+from argparse import Action, ArgumentParser, Namespace
+from collections.abc import Sequence
 
+from mm_memgpt.arguments import (
+    add_decoding_options,
+    add_model_options,
+    alike,
+    at_least_0,
+    command_called,
+    port,
+    positive,
+    probability,
+    region,
+)
+from mm_memgpt.cli_memory import add_ask, add_filters, add_forget, add_memory, add_remember, add_timeline
 from mm_memgpt.commands.errors import PROGRAM, status_of
 
 
@@ -33,14 +42,19 @@ def parser() -> ArgumentParser:
     root = ArgumentParser(prog=PROGRAM, description="Sees and reads into one bounded memory, and writes from it.")
     root.add_argument("--version", action=Version, nargs=0, help="print the version and exit")
     commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    add_ask(commands)
     _add_average(commands)
     _add_calibrate(commands)
     _add_caption(commands)
     _add_card(commands)
     _add_demo(commands)
     _add_evaluate(commands)
+    add_forget(commands)
     _add_gallery(commands)
+    add_memory(commands)
+    add_remember(commands)
     _add_search(commands)
+    add_timeline(commands)
     _add_tokenizer(commands)
     _add_train(commands)
     _add_watch(commands)
@@ -64,14 +78,14 @@ def _add_average(commands: Action) -> None:
     command.add_argument(
         "--shares", nargs="+", type=float, metavar="X", help="of each model in the mean; default: equal ones"
     )
-    command.set_defaults(run=_command("average"))
+    command.set_defaults(run=command_called("average"))
 
 
 def _add_calibrate(commands: Action) -> None:
     command = commands.add_parser("calibrate", help="fit how sure a model is to captions that people wrote")
     _add_data_options(command)
     command.add_argument("--model", required=True, metavar="FOLDER", help="the model; its config.json is changed")
-    _add_decoding_options(command)
+    add_decoding_options(command)
     command.add_argument(
         "--signals",
         nargs="+",
@@ -80,7 +94,7 @@ def _add_calibrate(commands: Action) -> None:
         help="what the confidence is made of; default: mean_logprob entropy length similarity",
     )
     command.add_argument("--dry-run", action="store_true", help="fit and print, but write nothing")
-    command.set_defaults(run=_command("calibrate"))
+    command.set_defaults(run=command_called("calibrate"))
 
 
 def _add_caption(commands: Action) -> None:
@@ -92,91 +106,96 @@ def _add_caption(commands: Action) -> None:
         help="a photo, sound, clip, address, folder (and those below it) or glob, "
         "or - for a list on standard input, one a line",
     )
-    _add_model_options(command)
+    add_model_options(command)
     _add_asking_options(command)
     command.add_argument("--format", choices=("text", "json", "csv"), default="text", help="default: %(default)s")
     command.add_argument("--output", metavar="FILE", help="write the results there, not to standard output")
     command.add_argument(
         "--min-confidence",
-        type=_probability,
+        type=probability,
         metavar="P",
         help="hold back captions less sure than this, 0 to 1, and say so; that is no failure, the exit status stays 0",
     )
     command.add_argument(
         "--explain", metavar="FOLDER", help="also write a picture a photo there: where each word looked"
     )
-    command.set_defaults(run=_command("caption"))
+    command.set_defaults(run=command_called("caption"))
 
 
 def _add_card(commands: Action) -> None:
     command = commands.add_parser("card", help="measure a model and write the figures into its card")
     _add_data_options(command)
-    _add_model_options(command)
+    add_model_options(command)
     command.add_argument(
         "--reports", nargs="*", default=[], metavar="FILE", help="report.json of the runs that made it, in order"
     )
-    command.set_defaults(run=_command("card"))
+    command.set_defaults(run=command_called("card"))
 
 
 def _add_demo(commands: Action) -> None:
     command = commands.add_parser("demo", help="show a model in the browser")
-    _add_model_options(command, batch=False)
+    add_model_options(command, batch=False)
     command.add_argument("--host", default="127.0.0.1", help="0.0.0.0: all of this machine's; default: %(default)s")
-    command.add_argument("--port", type=_port, default=7860, metavar="N", help="0: any; default: %(default)s")
+    command.add_argument("--port", type=port, default=7860, metavar="N", help="0: any; default: %(default)s")
     command.add_argument("--examples", metavar="FOLDER", help="photos to pick from; default: the package's own")
     command.add_argument(
         "--share", action="store_true", help="also at a public address, through Gradio's servers; default: no"
     )
-    command.set_defaults(run=_command("demo"))
+    command.set_defaults(run=command_called("demo"))
 
 
 def _add_evaluate(commands: Action) -> None:
     kinds = commands.add_parser("evaluate", help="measure a model").add_subparsers(metavar="WHAT", required=True)
     command = kinds.add_parser("captions", help="CIDEr, BLEU and ROUGE-L of its captions, with 95%% intervals")
     _add_data_options(command)
-    _add_model_options(command)
+    add_model_options(command)
     command.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
     command.add_argument(
         "--predictions", metavar="FILE", help="also write each photo's caption there, a JSON line each"
     )
-    command.set_defaults(run=_command("evaluate"))
+    command.set_defaults(run=command_called("evaluate"))
     command = kinds.add_parser("confidence", help="whether it is as sure of its captions as it should be")
     _add_data_options(command)
-    _add_model_options(command)
+    add_model_options(command)
     command.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
     command.add_argument("--plots", metavar="DIR", help="also write the reliability diagram and the risk there")
-    command.set_defaults(run=_command("evaluate_confidence"))
+    command.set_defaults(run=command_called("evaluate_confidence"))
     command = kinds.add_parser("retrieval", help="how well photos and sentences find each other, with 95%% intervals")
     _add_data_options(command)
-    _add_model_options(command, beams=False)
+    add_model_options(command, beams=False)
     command.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
-    command.set_defaults(run=_command("evaluate_retrieval"))
+    command.set_defaults(run=command_called("evaluate_retrieval"))
 
 
 def _add_gallery(commands: Action) -> None:
     command = commands.add_parser("gallery", help="write a folder's photos with their captions into a Markdown file")
     command.add_argument("folder", nargs="?", default="demos/photos", metavar="FOLDER", help="default: %(default)s")
     command.add_argument("--readme", default="README.md", metavar="FILE", help="default: %(default)s")
-    _add_model_options(command)
-    command.set_defaults(run=_command("gallery"))
+    add_model_options(command)
+    command.set_defaults(run=command_called("gallery"))
 
 
 def _add_search(commands: Action) -> None:
-    command = commands.add_parser("search", help="find the photos that fit a few words")
-    command.add_argument("query", metavar="QUERY", help="a sentence or a few words")
-    command.add_argument("folder", nargs="?", default=".", metavar="FOLDER", help="default: the one you are in")
-    command.add_argument("--top", type=_positive, default=10, metavar="N", help="photos; default: %(default)s")
+    command = commands.add_parser("search", help="find the photos of a folder, or what a memory holds, by a few words")
+    command.add_argument(
+        "query", metavar="QUERY", help="a sentence or a few words; with --memory also the path of a photo or sound"
+    )
+    command.add_argument(
+        "folder", nargs="?", metavar="FOLDER", help="default: the one you are in; with --memory: all that is kept"
+    )
+    command.add_argument("--top", type=positive, default=10, metavar="N", help="how many; default: %(default)s")
     command.add_argument("--sheet", metavar="FILE", help="also write a contact sheet of them: .png, .jpg or .webp")
     command.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
-    _add_model_options(command, beams=False)
-    command.set_defaults(run=_command("search"))
+    add_model_options(command, beams=False)
+    add_filters(command)
+    command.set_defaults(run=command_called("search"), refuse=command.error)
 
 
 def _add_tokenizer(commands: Action) -> None:
     command = commands.add_parser("tokenizer", help="train the tokenizer")
     command.add_argument("--data", required=True, nargs="+", metavar="FILE", help="Parquet files with text")
     command.add_argument("--output", required=True, metavar="DIR", help="folder to write it into")
-    command.add_argument("--vocab", type=_positive, default=8192, metavar="N", help="tokens; default: %(default)s")
+    command.add_argument("--vocab", type=positive, default=8192, metavar="N", help="tokens; default: %(default)s")
     command.set_defaults(run=_tokenizer)
 
 
@@ -196,27 +215,28 @@ def _add_watch(commands: Action) -> None:
         "source", metavar="SOURCE", help="a clip, a folder of frames, an address (rtsp://...) or a device (/dev/video0)"
     )
     command.add_argument(
-        "--every", type=_at_least_0, default=1.0, metavar="SECONDS", help="between frames; 0: all; default: %(default)s"
+        "--every", type=at_least_0, default=1.0, metavar="SECONDS", help="between frames; 0: all; default: %(default)s"
     )
     command.add_argument(
         "--alike",
-        type=_alike,
+        type=alike,
         default=1.0,
         metavar="X",
         help="grey levels by which a frame must differ from the last one, or none; default: %(default)s",
     )
-    command.add_argument("--fps", type=_at_least_0, metavar="N", help="frames a second of a folder of frames")
+    command.add_argument("--fps", type=at_least_0, metavar="N", help="frames a second of a folder of frames")
     _add_asking_options(command)
     command.add_argument("--format", choices=("text", "json", "csv"), default="text", help="default: %(default)s")
-    _add_model_options(command, batch=False)
-    command.set_defaults(run=_command("watch"))
+    add_model_options(command, batch=False)
+    command.add_argument("--memory", metavar="DIR", help="also keep what is seen and heard in this memory")
+    command.set_defaults(run=command_called("watch"), refuse=command.error)
 
 
 def _add_asking_options(command: ArgumentParser) -> None:
     command.add_argument("--ask", metavar="QUESTION", help='answer this, such as "What is said?"')
     command.add_argument(
         "--region",
-        type=_region,
+        type=region,
         metavar="WHERE",
         help="look closely, as lips need it, where a clip moves most (motion), or at a part of it: LEFT,TOP,RIGHT,"
         "BOTTOM in shares from 0 to 1",
@@ -229,66 +249,7 @@ def _add_data_options(command: ArgumentParser) -> None:
     )
     command.add_argument("--split", metavar="NAME", help="the part to take, of a source that holds several")
     command.add_argument("--images", metavar="DIR", help="folder of the photos, of a source that only lists them")
-    command.add_argument("--limit", type=_positive, metavar="N", help="use the first N photos only")
-
-
-def _add_model_options(command: ArgumentParser, batch: bool = True, beams: bool = True) -> None:
-    command.add_argument("--model", default="nano", help="nano, a folder, or a hub name; default: %(default)s")
-    _add_decoding_options(command, batch, beams)
-
-
-def _add_decoding_options(command: ArgumentParser, batch: bool = True, beams: bool = True) -> None:
-    if beams:
-        command.add_argument("--beams", type=_positive, default=4, metavar="N", help="default: %(default)s")
-    if batch:
-        command.add_argument(
-            "--batch", type=_positive, default=16, metavar="N", help="photos at a time; default: %(default)s"
-        )
-    command.add_argument("--device", help="cpu, cuda, ...; default: the GPU where there is one")
-
-
-def _positive(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
-
-
-def _probability(text: str) -> float:
-    with suppress(ValueError):
-        if 0 <= float(text) <= 1:
-            return float(text)
-    raise ArgumentTypeError(f"{text!r} is not a probability, a number from 0 to 1")
-
-
-def _at_least_0(text: str) -> float:
-    with suppress(ValueError):
-        if 0 <= float(text) < float("inf"):
-            return float(text)
-    raise ArgumentTypeError(f"{text!r} is not a number of at least 0")
-
-
-def _alike(text: str) -> float | None:
-    return None if text == "none" else _at_least_0(text)
-
-
-def _region(text: str) -> str | tuple[float, ...]:
-    return text if text == "motion" else tuple(_at_least_0(each) for each in text.split(","))
-
-
-def _port(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) > 65535:
-        raise ArgumentTypeError(f"{text!r} is not a port, a whole number from 0 to 65535")
-    return int(text)
-
-
-def _command(name: str) -> Callable[[Namespace], int]:
-    """What runs the command of that name; its file is imported only then."""
-
-    def run(arguments: Namespace) -> int:
-        _quiet()
-        return import_module(f"mm_memgpt.commands.{name}").run(arguments)
-
-    return run
+    command.add_argument("--limit", type=positive, metavar="N", help="use the first N photos only")
 
 
 def _tokenizer(arguments: Namespace) -> int:
@@ -304,13 +265,3 @@ def _train(arguments: Namespace) -> int:
     figures = train(arguments.recipe, arguments.set, arguments.resume)
     print(" ".join(f"{name}={value:.4g}" for name, value in figures.items()))
     return 0
-
-
-def _quiet() -> None:
-    """Leaves standard error to our own lines: libraries' warnings say nothing a caption's reader can act on."""
-    import warnings
-
-    if not sys.warnoptions:
-        warnings.simplefilter("ignore")
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")

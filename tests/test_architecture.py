@@ -24,9 +24,11 @@ FLOORS = (
     {"models"},
     {"objectives", "knowledge", "perception"},
     {"training", "evaluation", "explain", "steps"},
+    {"recollection"},
     {"pipeline"},
     {"serve"},
-    {"commands"},
+    {"commands", "arguments"},
+    {"cli_memory"},
     {"cli"},
     {"__main__"},
 )

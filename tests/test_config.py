@@ -16,6 +16,7 @@ from mm_memgpt.config import (
     MMMemGPTConfig,
     build,
 )
+from mm_memgpt.models.loading import find
 from mm_memgpt.models.mm_memgpt import MMMemGPTForConditionalGeneration
 from mm_memgpt.presets import PRESETS, nano, tiny
 
@@ -113,7 +114,7 @@ def test_sizes_that_cannot_work_are_refused_with_a_way_out(make, message):
 
 
 def test_a_key_the_model_does_not_know_is_refused():
-    own = "width, key_width, summary, image, audio, motion, text, memory, fusion, decoder, confidence"
+    own = "width, key_width, summary, image, audio, motion, text, memory, fusion, decoder, confidence, asking, search"
     with pytest.raises(ValueError, match=f"^unknown key 'widht' in the model's config; its own keys: {own}$"):
         MMMemGPTConfig(widht=32)
     known = "connector, grid, heads, key, mirrored, size, trunk, trunk_args"
@@ -178,3 +179,9 @@ def test_a_preset_takes_the_tokenizer_s_size_and_its_own_special_tokens(name):
 def test_presets_have_the_sizes_they_promise():
     assert parameters(tiny()) < 1_000_000
     assert 5_000_000 < parameters(nano()) <= 12_000_000
+
+
+def test_what_ships_looks_at_photos_as_its_preset_says():
+    shipped, preset = MMMemGPTConfig.from_pretrained(find("nano")), nano()
+    assert shipped.image == preset.image  # the mirror image was once lost on the way through runs older than it
+    assert shipped.memory == preset.memory

@@ -22,10 +22,10 @@ def status_of(error: BaseException) -> int:
     Raises:
         BaseException: `error` itself, where it is none a user can do something about.
     """
+    if isinstance(error, KeyboardInterrupt):  # before the import: where it interrupted that one, it cannot go on
+        return 130
     from mm_memgpt.types import InputError
 
-    if isinstance(error, KeyboardInterrupt):
-        return 130
     if isinstance(error, OSError):
         _give_up_standard_output()
     if isinstance(error, BrokenPipeError):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mm_memgpt.datasets.clip_source import is_live
+from mm_memgpt.datasets.document import DOCUMENT_SUFFIXES
 from mm_memgpt.kinds import SUFFIXES
 from mm_memgpt.types import InputError
 
@@ -29,6 +30,7 @@ class Wanted(NamedTuple):
 
 PHOTOS = Wanted(SUFFIXES["photo"], "photo", "photos")
 EVERYTHING = Wanted(frozenset().union(*SUFFIXES.values()), "photo, sound or clip", "some")
+MEMORABLE = Wanted(EVERYTHING.suffixes | DOCUMENT_SUFFIXES, "photo, sound, clip or text", "some")
 
 
 class Entry(NamedTuple):
@@ -62,7 +64,7 @@ def _expand(name: str, wanted: Wanted) -> Iterator[Entry]:
     if os.path.isdir(name):
         nothing = f"no {wanted.one} in this folder; name one that holds {wanted.some}"
         yield from _or_error(_files_below(name, wanted.suffixes), name, nothing)
-    elif os.path.lexists(name) or (wanted is EVERYTHING and is_live(name)):
+    elif os.path.lexists(name) or (wanted is not PHOTOS and is_live(name)):
         yield Entry(name)
     elif has_magic(name):
         matches = sorted(glob(name, recursive=True))

@@ -1,4 +1,4 @@
-"""`mm-memgpt search`: the photos of a folder that fit a few words best, and a contact sheet of them.
+"""`mm-memgpt search`: the photos of a folder that fit a few words best, and a contact sheet of them; or of a memory.
 
 Notable: a photo that cannot be used costs one line on standard error and the exit status, never the other photos.
 """
@@ -26,20 +26,34 @@ def run(arguments: Namespace) -> int:
         InputError: a model that cannot search, an empty query, no photo that can be used, or a sheet of a kind that
             cannot be written.
     """
+    if arguments.memory is not None:
+        return of_memory(arguments)
+    if any((arguments.modality, arguments.source, arguments.after is not None, arguments.before is not None)):
+        arguments.refuse("--modality, --source, --after and --before are of a memory; give --memory DIR")
+    folder = "." if arguments.folder is None else arguments.folder
     sheet = None if arguments.sheet is None else checked(Path(arguments.sheet))
-    entries = list(expand([arguments.folder], []))
+    entries = list(expand([folder], []))
     model = load(arguments.model, arguments.device)
     query = model.text_keys([arguments.query])[0]
     failed: list[InputError] = []
     matches = rank(query, list(keys(model, entries, arguments.batch, failed)), arguments.top)
     if not matches:
-        raise InputError(f"{arguments.folder}: no photo there that can be used; name a folder that holds photos")
+        raise InputError(f"{folder}: no photo there that can be used; name a folder that holds photos")
     sys.stdout.reconfigure(errors="backslashreplace" if arguments.format == "json" else "surrogateescape")
     for match in matches:
         print(as_line(match, arguments.format))
     if sheet is not None:
         contact_sheet(matches, arguments.query).save(sheet)
     return 1 if failed else 0
+
+
+def of_memory(arguments: Namespace) -> int:
+    """As `run`, of a memory."""
+    from mm_memgpt.commands.memory_search import run as search_memory
+
+    if arguments.sheet is not None:
+        arguments.refuse("a contact sheet is of a folder's photos; leave out --sheet, or --memory")
+    return search_memory(arguments)
 
 
 def keys(model: Pipeline, entries: list[Entry], batch: int, failed: list[InputError]) -> Iterator[tuple[str, Tensor]]:

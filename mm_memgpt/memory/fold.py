@@ -7,6 +7,7 @@ slot that nobody reads, so no row waits for another.
 b batch   n items   p tokens per item   s slots   r ring   d width   k key width
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
@@ -45,6 +46,16 @@ def choose(state: MemoryState, features: Features, real: Tensor, ring: int) -> C
     return table.choice()
 
 
+@torch.no_grad()
+def compare_anew(state: MemoryState, slots: Iterable[int], ring: int) -> Tensor:
+    """The similarity (b, s, s) with the rows and columns of these slots computed anew, to the bit as writing does."""
+    table = _Table(state, 0, ring)
+    for slot in slots:
+        if slot >= ring:  # nothing merges in the ring
+            table.compare(torch.full_like(table.rows, slot))
+    return table.choice().similarity
+
+
 class _Table:
     """A working copy of what the choice reads: s slots, and as slot s a spare place for what leaves the ring."""
 
@@ -78,8 +89,8 @@ class _Table:
         self._merge(kept, gone, merges)
         place = gone.where(merges, (self.ring + free.int().argmax(-1)).where(leaves, spare))
         self._move(torch.full_like(place, spare), place)
-        self._compare(kept)
-        self._compare(place)
+        self.compare(kept)
+        self.compare(place)
 
         slot = oldest.where(real, spare)
         self.keys[rows, slot], self.units[rows, slot] = key, normalize(key, dim=-1)
@@ -90,6 +101,18 @@ class _Table:
         """What has been chosen. Clones, so that no state keeps the working copy alive."""
         fields = (self.keys, self.modality, self.arrival, self.similarity[..., :-1])
         return Choice(self.location, *(field[:, :-1].clone() for field in fields))
+
+    def compare(self, slot: Tensor) -> None:
+        """Brings row and column of `slot` (b) up to date.
+
+        Products and their sum, not a matrix product: its rounding depends on the batch, and near ties would with it.
+        """
+        cosine = (self.units * self.units[self.rows, slot].unsqueeze(1)).sum(-1)  # (b, s + 1)
+        alike = (self.modality == self.modality[self.rows, slot].unsqueeze(1)) & (self.modality >= 0)
+        may_merge = alike & (self.slots >= self.ring) & (self.slots != slot.unsqueeze(1))
+        cosine = cosine.masked_fill(~may_merge, -torch.inf)
+        self.similarity[self.rows, slot] = cosine
+        self.similarity[self.rows, :, slot] = cosine
 
     def _move(self, slot: Tensor, to: Tensor) -> None:
         """Copies the content of `slot` (b) over that of `to` (b)."""
@@ -111,22 +134,10 @@ class _Table:
 
     def _most_similar(self) -> tuple[Tensor, Tensor]:
         """The most similar pair (b), (b) of the pool and the item in the spare slot; the first is the lower."""
-        self._compare(torch.full_like(self.rows, self.spare))
+        self.compare(torch.full_like(self.rows, self.spare))
         pairs = self.similarity[:, self.ring : self.spare, self.ring :]  # (b, s - r, s - r + 1)
         pair = rearrange(pairs, "b i j -> b (i j)").argmax(-1)
         return self.ring + pair // pairs.shape[2], self.ring + pair % pairs.shape[2]
-
-    def _compare(self, slot: Tensor) -> None:
-        """Brings row and column of `slot` (b) up to date.
-
-        Products and their sum, not a matrix product: its rounding depends on the batch, and near ties would with it.
-        """
-        cosine = (self.units * self.units[self.rows, slot].unsqueeze(1)).sum(-1)  # (b, s + 1)
-        alike = (self.modality == self.modality[self.rows, slot].unsqueeze(1)) & (self.modality >= 0)
-        may_merge = alike & (self.slots >= self.ring) & (self.slots != slot.unsqueeze(1))
-        cosine = cosine.masked_fill(~may_merge, -torch.inf)
-        self.similarity[self.rows, slot] = cosine
-        self.similarity[self.rows, :, slot] = cosine
 
 
 def fold(state: MemoryState, features: Features, real: Tensor, choice: Choice) -> MemoryState:

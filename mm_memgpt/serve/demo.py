@@ -10,7 +10,8 @@ import io
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout
+from typing import Any
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # Gradio reports to its makers from its import on
 
@@ -23,15 +24,29 @@ except ModuleNotFoundError as error:
 
 from mm_memgpt.datasets.files import reason
 from mm_memgpt.pipeline import Pipeline
-from mm_memgpt.serve import clip, photo, sound
+from mm_memgpt.serve import clip, memory, photo, sound
 from mm_memgpt.serve.look import CSS, theme
 from mm_memgpt.serve.options import HOUR, Options
 from mm_memgpt.types import InputError
 
+
+class Demo(gradio.Blocks):
+    """An app that does, when it ends, what its pages left to be done then."""
+
+    def __init__(self, ending: ExitStack, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.ending = ending
+
+    def close(self, verbose: bool = True) -> None:
+        """Ends the server, then the pages."""
+        super().close(verbose)
+        self.ending.close()
+
+
 Page = Callable[[Pipeline, Options], None]
 """Lays out one page inside the open Blocks."""
 
-PAGES: Mapping[str, Page] = {"Photo": photo.add, "Sound": sound.add, "Clip": clip.add}
+PAGES: Mapping[str, Page] = {"Photo": photo.add, "Sound": sound.add, "Clip": clip.add, "Memory": memory.add}
 """The demo's tabs, one file each."""
 
 TITLE = "mm_memgpt: photos, sounds and clips become sentences"
@@ -63,7 +78,7 @@ def build(model: Pipeline, options: Options | None = None, pages: Mapping[str, P
         InputError: an example photo that cannot be used.
     """
     options = options or Options()
-    with gradio.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(HOUR, HOUR)) as blocks:
+    with Demo(options.ending, title=TITLE, analytics_enabled=False, delete_cache=(HOUR, HOUR)) as blocks:
         gradio.Markdown(f"# {TITLE}")
         with gradio.Tabs() if len(pages) > 1 else nullcontext():
             for name, add in pages.items():

@@ -57,6 +57,31 @@ CSS = """
 .mm-where { display: flex; flex-wrap: wrap; gap: .75rem; }
 .mm-where figure { margin: 0; text-align: center; }
 .mm-where img { border-radius: .35rem; max-width: 100%; }
+.mm-merged { padding: 0 .4em; border-radius: .3em; color: var(--mm-text); background: var(--mm-doubtful); }
+.mm-name { overflow-wrap: anywhere; }
+.mm-moments, .mm-sources { display: flex; flex-wrap: wrap; gap: .75rem; list-style: none; padding: 0; margin: 0; }
+.mm-moment {
+  display: flex; flex-direction: column; align-items: flex-start; gap: .15rem; width: 9rem; margin: 0; padding: .5rem;
+  font-size: .8125rem; border: 1px solid var(--border-color-primary); border-radius: .35rem;
+}
+.mm-moment img { width: 100%; height: 6rem; object-fit: cover; border-radius: .25rem; margin: 0; }
+.mm-kind { font-weight: 600; }
+.mm-when { font-variant-numeric: tabular-nums; }
+.mm-said { margin: 0; overflow-wrap: anywhere; }
+blockquote.mm-said { font-size: 1.0625rem; padding-left: .75rem; border-left: 3px solid var(--mm-certain); }
+a.mm-word { text-decoration: none; }
+a.mm-word[href] { text-decoration: underline 2px; text-underline-offset: .2em; }
+.mm-source { width: 100%; margin: 0; padding: .5rem; border: 2px solid transparent; border-radius: .35rem; }
+.mm-result summary { cursor: pointer; font-size: .875rem; margin: .5rem 0; }
+.mm-source:target { border-color: var(--mm-certain); }
+.mm-source video { max-height: 16rem; max-width: 100%; }
+.mm-source audio { width: min(100%, 24rem); }
+.mm-source .mm-facts { margin: .25rem 0 0; }
+.mm-checks { border-collapse: collapse; margin: .5rem 0 0; }
+.mm-checks th, .mm-checks td {
+  text-align: left; padding: .15rem .75rem .15rem 0; font-size: .8125rem; overflow-wrap: anywhere;
+  border: 0; border-bottom: 1px solid var(--border-color-primary);
+}
 #examples .grid-container { grid-template-columns: repeat(auto-fill, minmax(min(7.5rem, 28%), 1fr)); }
 #examples .grid-wrap { min-height: 0; max-height: none; }
 #frames .grid-wrap { min-height: 0; max-height: none; }

@@ -1,7 +1,8 @@
 """What the demo's pages are told beside the model, and the photos it offers where the user names none."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
@@ -24,6 +25,8 @@ class Options:
     """Sentences the search keeps at a time."""
     examples: Sequence[Path] = ()
     """Photos to pick from."""
+    ending: ExitStack = field(default_factory=ExitStack)
+    """What pages leave to be done when the demo ends."""
 
 
 def packaged_photos() -> list[Path]:

@@ -20,13 +20,14 @@ MEANING = (
 
 def where(photo: Image, evidence: Evidence) -> str:
     """The overlays of a photo's content words, and what they mean."""
-    figures = "".join(_figure(picture, word) for picture, word in overlays(photo, evidence))
+    figures = "".join(figure(picture, word) for picture, word in overlays(photo, evidence))
     if not figures:
         return '<p class="mm-hint">The model wrote no word.</p>'
     return f'<div class="mm-where" role="status">{figures}</div><p class="mm-confidence">{MEANING}</p>'
 
 
-def _figure(picture: Image, word: str) -> str:
+def figure(picture: Image, word: str) -> str:
+    """A picture with the word under it."""
     file = io.BytesIO()
     picture.save(file, "WEBP", quality=85)
     word, data = escape(word), b64encode(file.getvalue()).decode()

@@ -14,11 +14,23 @@ def given(tmp_path, data_folder):
 def test_right_answers_are_counted_by_kind():
     from benchmarks.questions import by_kind
 
-    found = by_kind([("first", True), ("first", False), ("ever", True), ("ever", True)])
-    assert [row[0] for row in found.values()] == [0.75, 0.5, 1.0]
-    assert list(found) == ["all", "first", "ever"]
+    found = by_kind([("first", True), ("first", False), ("ever", True), ("first", False), ("ever", True)])
+    expected = {"all": 0.6, "alike": 2 / 3, "first": 1 / 3, "ever": 1.0}
+    assert {kind: row[0] for kind, row in found.items()} == pytest.approx(expected)
     assert found["ever"][1:] == [1.0, 1.0, 2]
-    assert found["all"][1] < 0.75 < found["all"][2]
+    assert found["all"][1] < 0.6 < found["all"][2]
+
+
+def test_models_are_compared_question_by_question():
+    from benchmarks.questions import lead, leads
+
+    ours = {"answers": [["first", True], ["first", True], ["first", False], ["ever", True]] * 25}
+    theirs = {"answers": [["first", True], ["first", False], ["first", False], ["ever", True]] * 25}
+    ahead = lead(ours, theirs)
+    assert [ahead["all"][0], ahead["alike"][0], ahead["ever"]] == [0.25, 1 / 6, [0, 0, 0]]
+    assert 0.1 < ahead["all"][1] < 0.25 < ahead["all"][2] < 0.4
+    lines = leads(["all", "none"], [{"seen": ours, "held out": ours}, {"seen": theirs, "held out": theirs}])
+    assert "| none | first | 0.333 (" in lines
 
 
 def test_the_table_has_a_line_a_kind_and_what_is_known_without_looking():
@@ -33,10 +45,11 @@ def test_the_table_has_a_line_a_kind_and_what_is_known_without_looking():
     assert len({line.count("|") for line in lines[2:]}) == 1
 
 
-def test_a_model_that_is_not_there_is_one_line(given, capsys):
+def test_a_model_that_is_not_there_is_one_line(tmp_path, capsys):
     from benchmarks.questions import main
 
-    assert main(given("runs/no such model")) == 1
+    where = ["--data", str(tmp_path), "--output", str(tmp_path / "out")]
+    assert main(["runs/no such model", *where]) == 1
     assert "error: runs/no such model: no such model" in capsys.readouterr().err
 
 

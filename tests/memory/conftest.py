@@ -35,6 +35,43 @@ def stream() -> Callable[..., Features]:
 
 
 @pytest.fixture(scope="session")
+def moments() -> Callable[..., list[Item]]:
+    """A function that makes items as a persistent memory keeps them, the same but for their ids for the same seed.
+
+    Source names differ only in a number, and so do texts in a word; `of` says how many items a source has.
+    """
+
+    def make(
+        count: int, p: int, d: int, k: int, *, seed: int = 0, of: int = 1, place: str = "/home/ada/holiday"
+    ) -> list[Item]:
+        random = np.random.default_rng(seed)
+        items = []
+        for number in range(count):
+            key, mask = random.normal(size=k), random.random(p) < 0.7
+            mask[number % p] = True
+            source = seed * 1000 + number // of
+            items.append(
+                Item(
+                    id=new_id(),
+                    source=f"{place}/photo {source}.jpg",
+                    modality=MODALITIES[random.integers(len(MODALITIES))],
+                    start=1.79e9 + number,
+                    end=1.79e9 + number + 0.5,
+                    created=1.79e9,
+                    key=(key / np.linalg.norm(key)).astype(np.float16),
+                    tokens=random.normal(size=(p, d)).astype(np.float16),
+                    mask=mask,
+                    text=f"On day {source} a word{seed}x{number} was written in the sand." if number % 3 else "",
+                    preview=random.bytes(90) if number % 2 else b"",
+                    digest=random.bytes(8).hex(),
+                )
+            )
+        return items
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def item() -> Callable[..., Item]:
     """`item(7, source="a.jpg")`: the seventh item of a stream of three sources, one a modality, unless told otherwise.
 

@@ -1,0 +1,56 @@
+"""`mm-memgpt ask`: a question answered from a memory, with the photo, second or sentence that each answer rests on.
+
+Notable: a memory that holds too little declines, which is an answer and no failure: the exit status stays 0.
+"""
+
+import json
+from argparse import Namespace
+from typing import Any
+
+from mm_memgpt.commands.memory_lines import as_place, place
+from mm_memgpt.commands.memory_place import opened, speak
+from mm_memgpt.recollection.results import Answer
+
+
+def run(arguments: Namespace) -> int:
+    """Answers the question.
+
+    Raises:
+        InputError: no question, no such model, or no memory that it can read.
+    """
+    with opened(arguments) as memory:
+        answer = memory.ask(arguments.question, arguments.top)
+    speak(arguments.format)
+    if arguments.format == "json":
+        print(json.dumps(as_json(answer), ensure_ascii=False))
+    else:
+        print("\n".join(lines(answer, arguments.memory)))
+    return 0
+
+
+def as_json(answer: Answer) -> dict[str, Any]:
+    """`{answer, confidence, grounded, declined, sources: [{path, modality, start, end, text, evidence}]}`."""
+    return {
+        "answer": answer.text,
+        "confidence": round(answer.confidence, 6),
+        "grounded": round(answer.grounded, 6),
+        "declined": answer.declined,
+        "sources": [
+            {
+                **as_place(source.path, source.modality, source.start, source.end, source.text),
+                "evidence": round(source.evidence, 6),
+            }
+            for source in answer.sources
+        ],
+    }
+
+
+def lines(answer: Answer, address: str) -> list[str]:
+    """The answer, how sure it is, and a line a source, the one that did most for it first."""
+    if answer.declined:
+        return [f"no answer: {address} holds too little about this"]
+    sources = (
+        f"{source.evidence:6.2f} nats  {place(source.path, source.start, source.end, source.text)}"
+        for source in answer.sources
+    )
+    return [answer.text, f"confidence {answer.confidence:.2f}, grounded by {answer.grounded:.2f} nats:", *sources]
