@@ -91,7 +91,7 @@ def table(found: dict[str, dict[str, list[float]]]) -> list[str]:
 
 def plot(found: dict[str, Any], swept: dict[int, dict[str, Any]]) -> Any:
     """Then and now of each memory, and then against how many things come once."""
-    picture = figure_class()(figsize=(10, 4), layout="constrained")
+    picture = figure_class()(figsize=(12, 4), layout="constrained")
     kinds, rare = picture.subplots(1, 2)
     for place, asked in enumerate(("then", "now")):
         scores = [mean(found[name][asked]) for name in found]
@@ -106,6 +106,7 @@ def plot(found: dict[str, Any], swept: dict[int, dict[str, Any]]) -> Any:
     rare.set(xscale="log", xlabel="things that come once", ylabel="recall, then", xticks=list(swept))
     rare.set_xticklabels(list(map(str, swept)))
     rare.minorticks_off()
+    rare.legend(fontsize="x-small", loc="center left", bbox_to_anchor=(1, 0.5))
     return picture
 
 

@@ -218,7 +218,7 @@ def measure(name: str, given: argparse.Namespace) -> dict[str, Any]:
 
 
 def windows(memory: Any, step: Step, states: Sequence[Any], items: Coming, given: argparse.Namespace) -> np.ndarray:
-    """Core milliseconds an item (w, c): in each window every state goes on, in turn; one more before them warms up."""
+    """Core milliseconds an item (w, c): in a window each state goes on from where it was kept; one more warms up."""
     spent = np.zeros((given.windows + 1, len(states)))
     for window in range(len(spent)):
         coming = [items(1) for _ in range(given.steps)]
@@ -266,7 +266,7 @@ def plot(found: dict[str, dict[str, Any]], items: Sequence[int]) -> Any:
                 size.plot(items, [max(grown / 1e6, 1) for grown in each["grown"]], "o-", color=drawn.get_color())
     cost.set(xscale="log", yscale="log", xlabel="items before", ylabel="core milliseconds an item")
     size.set(xscale="log", yscale="log", xlabel="items before", ylabel="MB resident more than before (1 at least)")
-    cost.legend(fontsize="small")
+    cost.legend(fontsize="x-small", loc="center left", bbox_to_anchor=(0, 0.72))
     return picture
 
 

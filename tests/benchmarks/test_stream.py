@@ -11,11 +11,6 @@ from mm_memgpt.pipeline import load
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from Linux")
 
 
-@pytest.fixture
-def bank(tiny_model_folder):
-    return load(tiny_model_folder, "cpu").bank
-
-
 @pytest.mark.parametrize("kind", ["ours", "fifo", "everything"])
 def test_only_the_list_grows(kind, tiny_model_folder):
     from benchmarks.stream import KINDS, stream
