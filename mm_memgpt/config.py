@@ -329,8 +329,11 @@ class AskingConfig:
     """Share of a question's content words that a sentence must have to be its answer."""
     near_equal: float = 0.15
     """How much worse than the best a sentence may fit to be as good an answer; of such the newest is quoted."""
+    least: float = 0.35
+    """Confidence below which an answer of the model's own words is not given."""
 
     def __post_init__(self) -> None:
+        require(0 <= self.least < 1, f"least {self.least} must be at least 0 and below 1; try least=0.35")
         require(self.nearest >= 1, f"nearest {self.nearest} must be at least 1; try nearest=8")
         require(0 < self.covered <= 1, f"covered {self.covered} must be above 0 and at most 1; try covered=0.8")
         require(self.near_equal >= 0, f"near_equal {self.near_equal} must be at least 0; try near_equal=0.15")

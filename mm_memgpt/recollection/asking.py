@@ -21,7 +21,7 @@ from mm_memgpt.recollection.joining import Joined, alone, join
 from mm_memgpt.recollection.perceiving import Perceiver
 from mm_memgpt.recollection.quoting import Quote, quote
 from mm_memgpt.recollection.results import Answer, Source, WordEvidence
-from mm_memgpt.recollection.searching import search
+from mm_memgpt.recollection.searching import search, whole
 from mm_memgpt.recollection.support import supported
 from mm_memgpt.recollection.wanted import of_perception
 from mm_memgpt.steps import Steps
@@ -74,6 +74,7 @@ class Asking:
             first = [quoted.best, *quoted.older]
             known = {one.item.id for one in first}
             found = [*first, *(one for one in found if one.item.id not in known)][: max(k, len(first))]
+        found = whole(self.store.archive, found)
         state, ledger, names = self.store.state(), self.store.ledger, self.store.names
         asked = Asked(question, found, join(state, ledger, names, [one.item for one in found]))
         return self.answered(asked) if quoted is None else self.quoted(asked, quoted)
@@ -89,10 +90,10 @@ class Asking:
         return [caption.text for caption in self.steps.decode_each(fused, beams=1)]
 
     def answered(self, asked: Asked) -> Answer:
-        """The model's own answer."""
+        """The model's own answer, where it is sure enough of it."""
         fused = self.steps.fuse(readable(self.steps.model, asked.joined.state))
         said: Caption = self.steps.answer_each(fused, asked.question)[0]
-        if not said.text:
+        if not said.text or said.confidence < self.config.least:
             return NOTHING
         return replace(self.explained(asked, said.text), confidence=said.confidence)
 

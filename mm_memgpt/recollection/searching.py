@@ -69,6 +69,22 @@ def moments(found: Iterable[Found], k: int) -> list[Found]:
     return kept
 
 
+def whole(archive: Archive, found: Iterable[Found]) -> list[Found]:
+    """What was found, and behind it the other pieces of each sound that was found, those of its moment: a word that
+    rests on a sound rests on all of it."""
+    found = list(found)
+    known, more = {one.order for one in found}, []
+    for one in found:
+        if one.item.modality == "audio":
+            span = {"start": one.item.start - MOMENT / 2, "end": one.item.end + MOMENT / 2}
+            near = archive.find(Where(source=one.item.source, modality="audio", **span))
+            ids = [name for order, name in near if order not in known]
+            pieces = [one._replace(item=stored.item, order=stored.order) for stored in archive.get(ids)]
+            more += [piece for piece in pieces if _same(one, piece)]
+            known |= {piece.order for piece in pieces}
+    return [*found, *more]
+
+
 def _same(one: Found, other: Found) -> bool:
     a, b = one.item, other.item
     alike = a.modality == b.modality != "text" and a.source == b.source

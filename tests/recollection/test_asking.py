@@ -7,7 +7,10 @@ import pytest
 import torch
 
 from mm_memgpt import Text
+from mm_memgpt.memory.where import Where
 from mm_memgpt.pipeline import load
+from mm_memgpt.recollection.asking import Asked, Asking
+from mm_memgpt.recollection.joining import join
 from mm_memgpt.recollection.support import supported
 from mm_memgpt.types import InputError
 
@@ -85,6 +88,31 @@ def test_a_question_of_what_was_seen_is_answered_by_the_model(noted):
     assert [source.evidence for source in answer.sources] == sorted(
         (source.evidence for source in answer.sources), reverse=True
     )
+
+
+def test_an_answer_that_the_model_is_not_sure_of_is_not_given(noted, model, monkeypatch):
+    sure = noted.ask("What is in the second photo?").confidence
+    monkeypatch.setattr(model.model.config.asking, "least", sure)
+    assert noted.ask("What is in the second photo?").confidence == sure
+    monkeypatch.setattr(model.model.config.asking, "least", sure * 1.001)
+    assert noted.ask("What is in the second photo?").declined
+    assert noted.ask("Who has a bicycle?").text == NOTES[4]  # what is quoted needs no such trust
+
+
+def test_an_answer_that_rests_on_a_sound_rests_on_all_of_it(memory, files):
+    memory.add([files["tone.wav"], Text("the lamp is red")])
+    pieces = memory.store.archive.find(Where(modality="audio"))
+    found = memory.search("a tone", k=1, where=Where(modality="audio"))
+    assert (len(pieces), len(found)) == (3, 1)
+    answer = memory.ask("What was heard?")
+    assert [source.modality for source in answer.sources].count("audio") == 1
+    [drop] = [source.evidence for source in answer.sources if source.modality == "audio"]
+    memory.forget(files["tone.wav"])
+    store = memory.store
+    left = Asked("What was heard?", [], join(store.state(), store.ledger, store.names, []))
+    again = Asking(memory.steps, store, memory._perceiver).explained(left, answer.text)
+    lost = sum(word.logprob for word in answer.words) - sum(word.logprob for word in again.words)
+    assert drop == pytest.approx(lost, abs=1e-3)
 
 
 def test_asking_changes_nothing(noted):
