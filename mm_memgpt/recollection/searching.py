@@ -15,6 +15,7 @@ from mm_memgpt.explain.content import stems
 from mm_memgpt.memory.archive import Archive
 from mm_memgpt.memory.archive_search import Found, fuse
 from mm_memgpt.memory.where import Where
+from mm_memgpt.recollection.inputs import WHOLE
 from mm_memgpt.recollection.results import Hit
 from mm_memgpt.types import MODALITIES
 
@@ -87,8 +88,8 @@ def whole(archive: Archive, found: Iterable[Found]) -> list[Found]:
 
 def _same(one: Found, other: Found) -> bool:
     a, b = one.item, other.item
-    alike = a.modality == b.modality != "text" and a.source == b.source
-    return alike and max(a.start, b.start) - min(a.end, b.end) < MOMENT
+    of_one = a.source == b.source and a.digest.removesuffix(WHOLE) == b.digest.removesuffix(WHOLE)
+    return of_one and a.modality == b.modality != "text" and max(a.start, b.start) - min(a.end, b.end) < MOMENT
 
 
 def hit(found: Found) -> Hit:

@@ -53,6 +53,11 @@ def test_the_timeline_says_what_each_slot_holds_and_what_merged(memory, model, p
     assert next(moment for moment in moments if moment.modality == "image").preview
 
 
+def test_photos_of_one_name_are_hits_of_their_own(memory, photo):
+    memory.add([photo(seed) for seed in range(3)], source="trip")
+    assert len(memory.search(photo(1))) == 3
+
+
 @pytest.mark.parametrize("how", ["path", "relative", "name", "ids", "where"])
 def test_what_is_forgotten_is_gone_however_it_is_named(memory, files, how, monkeypatch):
     memory.add([files["diary.txt"], files["a.png"]])
