@@ -1,6 +1,7 @@
 """Shapes with a name: each preset is a function that returns a config, and nothing else knows the names."""
 
 from mm_memgpt.config import (
+    AskingConfig,
     AudioConfig,
     DecoderConfig,
     FusionConfig,
@@ -22,6 +23,7 @@ def tiny(vocab_size: int = 300) -> MMMemGPTConfig:
         motion=MotionConfig(frames=4, cell=4, inner=8, layers=1),
         text=TextConfig(layers=1, heads=4),
         memory=MemoryConfig(slots=6, ring=2),
+        asking=AskingConfig(least=0.0),  # random weights are never sure
         fusion=FusionConfig(heads=4, order=True),
         decoder=DecoderConfig(
             heads=4, gate=1.0, model=_llama(vocab_size=vocab_size, hidden_size=32, layers=2, heads=4, positions=64)
