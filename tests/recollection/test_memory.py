@@ -38,7 +38,7 @@ def test_a_sound_is_one_hit_and_a_filter_holds(memory, files):
 
 
 def test_the_timeline_says_what_each_slot_holds_and_what_merged(memory, model, photo, files):
-    memory.add([*(photo(seed) for seed in range(model.bank.capacity)), files["diary.txt"], files["tone.wav"]])
+    memory.add([files["tone.wav"], *(photo(seed) for seed in range(model.bank.capacity)), files["diary.txt"]])
     moments = memory.timeline()
     assert len(moments) == model.bank.capacity
     assert sum(moment.items for moment in moments) == len(memory)
