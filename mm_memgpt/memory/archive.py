@@ -60,6 +60,7 @@ class Archive:
     def __init__(self, address: str, table: "LanceTable", turns: Turns | None) -> None:
         self.address = address
         self.shape, self.fingerprint = archive_table.described(table)
+        self._columns = columns(self.shape, self.fingerprint, archive_table.VERSION)
         self._view = View(address, table, turns)
         self._ids: set[str] = set()
         self._known = (-1, -1)  # newest place and version up to which _ids holds all ids
@@ -136,7 +137,7 @@ class Archive:
         items = list(items)
         if not items:
             return
-        rows = to_rows(items, self.shape, columns(self.shape, self.fingerprint, archive_table.VERSION))
+        rows = to_rows(items, self.shape, self._columns)
         ids = [item.id for item in items]
 
         def commit(table: "LanceTable") -> None:
@@ -200,18 +201,21 @@ class Archive:
             raise ValueError(f"key has shape {np.shape(key)}, where this memory has ({self.shape.key_width},)")
         if k < 1:
             raise ValueError(f"k is {k}; ask for 1 or more")
-        condition, depth = (where or Where()).condition(), k if key is None or text is None else DEPTH * k
-        near = [] if key is None else self._view.read(lambda table: nearest(table, key, depth, condition))
-        said = [] if text is None else self._view.read(lambda table: saying(table, text, depth, condition))
-        scores = dict(list(fuse(near, said).items())[:k])
-        items = {stored.order: stored.item for stored in self._take(list(scores))}
+        condition, both = (where or Where()).condition(), key is not None and text is not None
+        depth, names = (DEPTH * k, []) if both else (k, self._columns.names)  # one list is the answer
+        near = None if key is None else self._view.read(lambda table: nearest(table, key, depth, condition, names))
+        said = None if text is None else self._view.read(lambda table: saying(table, text, depth, condition, names))
+        by_key, by_text = ([] if rows is None else rows["_rowid"].to_pylist() for rows in (near, said))
+        scores = dict(list(fuse(by_key, by_text).items())[:k])
+        found = self._take(scores) if both else to_items(said if near is None else near, self.shape)
+        items = {stored.order: stored.item for stored in found}
         return [
             Found(
                 item=items[place],
                 order=place,
                 score=score,
                 cosine=None if key is None else cosine(key, items[place].key),
-                by_text=place in said,
+                by_text=place in by_text,
             )
             for place, score in scores.items()
             if place in items
@@ -252,7 +256,7 @@ class Archive:
         Raises:
             InputError: the file cannot be written.
         """
-        places, schema = self._view.places(), columns(self.shape, self.fingerprint, archive_table.VERSION)
+        places, schema = self._view.places(), self._columns
         groups = (places[begin : begin + BATCH] for begin in range(0, len(places), BATCH))
         write_file(path, schema, (self._view.take(group).select(schema.names).cast(schema) for group in groups))
 

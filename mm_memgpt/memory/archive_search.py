@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from mm_memgpt.memory.item import Item
 
@@ -23,7 +24,7 @@ PROBES = 20
 """Parts of the index of keys that are looked into, each of some 8,000 rows."""
 
 REFINED = 4
-"""Times as many rows as are wanted that the index proposes; they are compared by their own keys."""
+"""Times as many rows as are wanted that the index proposes, and those of ten at least; their own keys are compared."""
 
 
 class Found(NamedTuple):
@@ -39,24 +40,26 @@ class Found(NamedTuple):
     """Whether its words were found."""
 
 
-def nearest(table: "LanceTable", key: np.ndarray, count: int, condition: str | None) -> list[int]:
-    """The places of the items whose keys are nearest, best first."""
+def nearest(
+    table: "LanceTable", key: np.ndarray, count: int, condition: str | None, columns: Sequence[str]
+) -> pa.Table:
+    """The rows of the items whose keys are nearest, best first, with their `_rowid`."""
     query = table.search(np.asarray(key, np.float16), vector_column_name="key").distance_type("cosine")
-    query = query.minimum_nprobes(PROBES).refine_factor(REFINED)
-    return _places(query, count, condition, "_distance", "ascending")
+    query = query.minimum_nprobes(PROBES).refine_factor(REFINED * -(-10 // min(count, 10)))
+    return _run(query, count, condition, columns, "_distance", "ascending")
 
 
-def saying(table: "LanceTable", text: str, count: int, condition: str | None) -> list[int]:
-    """The places of the items that say these words, best first (BM25)."""
+def saying(table: "LanceTable", text: str, count: int, condition: str | None, columns: Sequence[str]) -> pa.Table:
+    """The rows of the items that say these words, best first (BM25), with their `_rowid`."""
     from lancedb.query import MatchQuery
 
-    return _places(table.search(MatchQuery(text, "text")), count, condition, "_score", "descending")
+    return _run(table.search(MatchQuery(text, "text")), count, condition, columns, "_score", "descending")
 
 
-def _places(query: Any, count: int, condition: str | None, score: str, order: str) -> list[int]:
+def _run(query: Any, count: int, condition: str | None, columns: Sequence[str], score: str, order: str) -> pa.Table:
     query = query if condition is None else query.where(condition, prefilter=True)
-    rows = query.select([score]).with_row_id(True).limit(count).to_arrow()
-    return rows.sort_by([(score, order), ("_rowid", "descending")])["_rowid"].to_pylist()
+    rows = query.select([*columns, score]).with_row_id(True).limit(count).to_arrow()
+    return rows.sort_by([(score, order), ("_rowid", "descending")])
 
 
 def fuse(*ranked: Sequence[int]) -> dict[int, float]:

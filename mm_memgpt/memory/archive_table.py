@@ -26,7 +26,7 @@ VERSION = 1
 """Version of the columns, as their metadata keep it. It rises when they change."""
 
 MIGRATIONS: dict[int, Callable[["LanceTable"], None]] = {}
-"""By version, what brings a table from it to the next."""
+"""By version, what brings a table from it to the next; a killed one is run again, on a table that is part done."""
 
 STABLE = {"new_table_enable_stable_row_ids": "true", "new_table_data_storage_version": "stable"}
 """A row keeps its number for ever, through deletes and compaction: it is the item's place in commit order."""
@@ -81,9 +81,10 @@ def find_table(address: str) -> "LanceTable | None":
 
 def open_at(address: str) -> "LanceTable | None":
     """The table at an address as it is; None where there is none."""
+    database = connect(address)
     try:
-        return connect(address).open_table(NAME)
-    except Exception as error:  # lancedb raises ValueError, RuntimeError and OSError alike
+        return database.open_table(NAME)
+    except (OSError, RuntimeError, ValueError) as error:  # as lancedb puts it
         if f"'{NAME}' was not found" in str(error):
             return None
         raise InputError(f"{address}: cannot be opened ({first_line(error)}); is it a memory you may read?") from error

@@ -19,6 +19,12 @@ FULL = 4096
 FROM = 20_000
 """Rows from which an index of keys pays; below, all keys are compared."""
 
+PART = 8192
+"""Rows of a part of the index of keys when it is built; once a part has three times as many, it is built anew."""
+
+SEGMENTS = 4
+"""Segments of the index of keys, one of each time of upkeep, that are looked into before they are made one."""
+
 KEPT = timedelta(minutes=10)
 """Older versions that a reader may still be at, until upkeep removes them."""
 
@@ -60,10 +66,9 @@ def index_keys(table: "LanceTable", *, anew: bool = False) -> None:
     """Builds the index of the keys where it pays and there is none, or in place of the one there is."""
     from lancedb.index import IvfSq
 
-    there = _indexes(table, "key")
-    if table.count_rows() >= FROM:
-        if anew or not there:
-            table.create_index("key", config=IvfSq(distance_type="cosine"))
+    there, rows = _indexes(table, "key"), table.count_rows()
+    if rows >= FROM and (anew or not there or _outgrown(table, there[0], rows)):
+        table.create_index("key", config=IvfSq(distance_type="cosine", target_partition_size=PART))
     elif anew:
         for name in there:
             table.drop_index(name)
@@ -71,3 +76,15 @@ def index_keys(table: "LanceTable", *, anew: bool = False) -> None:
 
 def _indexes(table: "LanceTable", column: str) -> list[str]:
     return [index.name for index in table.list_indices() if index.columns == [column]]
+
+
+def _outgrown(table: "LanceTable", name: str, rows: int) -> bool:
+    """Whether the index of the keys should be built anew; where it has only fallen into segments, they are joined."""
+    dataset = table.to_lance()
+    segments = dataset.stats.index_stats(name)["indices"]
+    if rows > 3 * PART * max(segment["num_partitions"] for segment in segments):
+        return True
+    if len(segments) > SEGMENTS:
+        dataset.optimize.optimize_indices(num_indices_to_merge=len(segments), index_names=[name])
+        table.checkout_latest()
+    return False

@@ -1,5 +1,7 @@
 """What is searched by key, by words, or by both is found, within the filter that is given and only there."""
 
+from itertools import islice
+
 import numpy as np
 import pytest
 
@@ -119,6 +121,25 @@ def test_a_search_for_nothing_is_refused(archive):
         archive.search(key=np.ones(4, np.float16))
     with pytest.raises(ValueError, match="k is 0; ask for 1 or more"):
         archive.search(text="dog", k=0)
+
+
+def test_the_index_of_keys_grows_with_the_items(archive, item, monkeypatch):
+    monkeypatch.setattr(archive_upkeep, "FROM", 300)
+    monkeypatch.setattr(archive_upkeep, "PART", 200)
+    numbers = iter(range(2000))
+
+    def add(count: int) -> tuple[int, int]:
+        archive.add(item(number) for number in islice(numbers, count))
+        archive.optimize()
+        segments = archive._view.table.to_lance().stats.index_stats("key_idx")["indices"]
+        return len(segments), max(segment["num_partitions"] for segment in segments)
+
+    segments, parts = add(310)
+    assert segments == 1
+    assert max(add(4)[0] for _ in range(7)) <= archive_upkeep.SEGMENTS  # joined before they are many
+    assert add(3 * 200 * parts)[1] > parts
+    hits = sum(starts(archive.search(key=item(number).key, k=1)) == [number] for number in range(300, 340))
+    assert hits >= 38
 
 
 def test_with_an_index_of_keys_new_items_are_found_and_deleted_ones_are_not(archive, item, monkeypatch):
