@@ -132,7 +132,7 @@ def connect(address: str, options: dict[str, str] | None = None) -> Any:
         import lance  # noqa: F401
         import lancedb
     except ImportError as error:
-        raise InputError(f'a memory on disk needs {error.name}: pip install "mm-memgpt[memory]"') from error
+        raise InputError(f"a memory on disk needs {error.name}: pip install lancedb pylance") from error
     return lancedb.connect(address, storage_options=options)
 
 

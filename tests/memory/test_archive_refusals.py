@@ -224,7 +224,7 @@ def test_to_create_takes_all_that_a_new_one_needs(tmp_path):
             Archive.open(tmp_path / "new", **options)
 
 
-def test_without_lancedb_the_extra_is_named(folder, monkeypatch):
+def test_without_lancedb_what_to_install_is_named(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "lancedb", None)
-    with pytest.raises(InputError, match=r'^a memory on disk needs lancedb: pip install "mm-memgpt\[memory\]"'):
+    with pytest.raises(InputError, match=r'^a memory on disk needs lancedb: pip install lancedb pylance$'):
         Archive.open(folder)
