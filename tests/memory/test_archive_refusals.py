@@ -226,5 +226,5 @@ def test_to_create_takes_all_that_a_new_one_needs(tmp_path):
 
 def test_without_lancedb_what_to_install_is_named(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "lancedb", None)
-    with pytest.raises(InputError, match=r'^a memory on disk needs lancedb: pip install lancedb pylance$'):
+    with pytest.raises(InputError, match=r"^a memory on disk needs lancedb: pip install lancedb pylance$"):
         Archive.open(folder)
