@@ -229,7 +229,7 @@ def _add_watch(commands: Action) -> None:
     command.add_argument("--format", choices=("text", "json", "csv"), default="text", help="default: %(default)s")
     add_model_options(command, batch=False)
     command.add_argument("--memory", metavar="DIR", help="also keep what is seen and heard in this memory")
-    command.set_defaults(run=command_called("watch"))
+    command.set_defaults(run=command_called("watch"), refuse=command.error)
 
 
 def _add_asking_options(command: ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""A memory from the command line: what goes in comes out again, in the form that scripts read, and what cannot is a line.
+"""A memory from the command line: what goes in comes out again, in the form that scripts read; what cannot is a line.
 
 Notable: the model is tiny and its weights random, so words are found by the words and pictures by themselves; what a
 trained model finds is measured elsewhere.
@@ -113,9 +113,8 @@ def test_every_bad_input_is_one_line_and_the_others_are_kept(call):
     Path("bad.jpg").write_text("no photo")
     Path("empty.wav").touch()
     Path("hollow").mkdir()
-    status, output, errors = call(
-        "remember", "bad.jpg", "none.png", "good.png", "empty.wav", "hollow", "--memory", "trip"
-    )
+    names = ("bad.jpg", "none.png", "good.png", "empty.wav", "hollow")
+    status, output, errors = call("remember", *names, "--memory", "trip")
     assert (status, output) == (1, "kept 1 item of 1 source in trip\n")
     begin = "mm-memgpt: error: "
     assert [line.removeprefix(begin).partition(": ")[0] for line in errors] == [
@@ -148,10 +147,10 @@ def test_a_file_that_changed_is_refused_with_the_way_out(call, rows):
     photo("a.png", 1)
     assert call("remember", "a.png", "--memory", "trip")[0] == 0
     photo("a.png", 2)
-    status, _, errors = call("remember", "a.png", "--memory", "trip")
-    [word] = errors
-    assert "a.png" in word
-    assert "forget" in word
+    status, output, errors = call("remember", "a.png", "--memory", "trip")
+    assert (status, output) == (1, "kept nothing new in trip\n")
+    [line] = errors
+    assert line.startswith(f"mm-memgpt: error: {path_of('a.png')}: has changed since it was added; forget it first")
     assert rows("memory", "info", "trip")[0]["items"] == 1
 
 
@@ -322,6 +321,7 @@ def test_another_model_is_refused_until_it_has_perceived_the_memory_anew(call, r
         (("memory", "info", "trip", "--memory", "trip"), "give the memory once: DIR"),
         (("search", "dog", "--modality", "image"), "are of a memory; give --memory DIR"),
         (("search", "dog", "--memory", "trip", "--sheet", "a.png"), "a contact sheet is of a folder's photos"),
+        (("watch", "a.mkv", "--memory", "trip", "--region", "motion"), "what is looked at closely is not kept"),
     ],
 )
 def test_a_command_line_that_says_too_little_or_too_much_is_status_2(arguments, message, call):

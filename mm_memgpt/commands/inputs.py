@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mm_memgpt.datasets.clip_source import is_live
+from mm_memgpt.datasets.document import DOCUMENT_SUFFIXES
 from mm_memgpt.kinds import SUFFIXES
 from mm_memgpt.types import InputError
 
@@ -29,9 +30,7 @@ class Wanted(NamedTuple):
 
 PHOTOS = Wanted(SUFFIXES["photo"], "photo", "photos")
 EVERYTHING = Wanted(frozenset().union(*SUFFIXES.values()), "photo, sound or clip", "some")
-DOCUMENTS = frozenset({".txt", ".md"})
-"""Endings of files whose sentences are kept."""
-MEMORABLE = Wanted(EVERYTHING.suffixes | DOCUMENTS, "photo, sound, clip or text", "some")
+MEMORABLE = Wanted(EVERYTHING.suffixes | DOCUMENT_SUFFIXES, "photo, sound, clip or text", "some")
 
 
 class Entry(NamedTuple):

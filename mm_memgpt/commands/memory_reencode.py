@@ -2,9 +2,10 @@
 
 from argparse import Namespace
 
-from mm_memgpt.commands.memory_place import opened, place_of
+from mm_memgpt.commands.memory_place import place_of
 from mm_memgpt.commands.memory_progress import Progress
 from mm_memgpt.commands.remember import say
+from mm_memgpt.pipeline import load
 
 
 def run(arguments: Namespace) -> int:
@@ -14,7 +15,7 @@ def run(arguments: Namespace) -> int:
         InputError: no such model, no memory there, or one that may not be written.
     """
     arguments.memory, progress = place_of(arguments), Progress()
-    with opened(arguments, read_only=False) as memory, progress.bar(None):
-        added = memory.reencode(progress.moved)
+    with progress.bar(None):
+        added = load(arguments.model, arguments.device).reencode(arguments.memory, progress.moved)
     say(added, arguments)
     return 1 if added.errors else 0
