@@ -105,8 +105,13 @@ _CLASSES = {
 
 def read_sound(sentence: str) -> str | None:
     """The class of ESC-10 that a sentence names; None where it names none, or several."""
-    found = {kind for kind, stems in _CLASSES.items() for word in words(sentence) if stems.match(word)}
-    return found.pop() if len(found) == 1 else None
+    found = sound_classes(sentence)
+    return next(iter(found)) if len(found) == 1 else None
+
+
+def sound_classes(sentence: str) -> frozenset[str]:
+    """All classes of ESC-10 that a sentence names."""
+    return frozenset(kind for kind, stems in _CLASSES.items() for word in words(sentence) if stems.match(word))
 
 
 def digit_word(digit: int) -> str:

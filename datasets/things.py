@@ -208,6 +208,27 @@ class Facts(NamedTuple):
     """The one thing that it shows, people aside, where that is clear; one of THINGS or SCENERY."""
 
 
+class Mentioned(NamedTuple):
+    """What one sentence speaks of."""
+
+    named: frozenset[str]
+    """Things that it names."""
+    open: frozenset[str]
+    """Things that it hints at."""
+    anybody: bool
+    """Whether it speaks of somebody, of whatever kind."""
+
+
+def mentioned(sentence: str) -> Mentioned:
+    """What a sentence, or a word, names and hints at."""
+    naming, hinting = _words()
+    found = _read(sentence)
+    named = frozenset(thing for word in found for thing in naming.get(word, ()))
+    hinted = frozenset(thing for word in found for thing in hinting.get(word, ()))
+    somebody = set(SOMEBODY.split())
+    return Mentioned(named, hinted, bool(named & PEOPLE.keys()) or any(word in somebody for word in found))
+
+
 def facts(captions: Iterable[str]) -> Facts:
     """What the captions of one photo settle about it."""
     naming, hinting = _words()

@@ -319,6 +319,23 @@ class ConfidenceConfig:
         )
 
 
+@dataclass(kw_only=True)
+class AskingConfig:
+    """When a memory answers a question, and when it holds too little."""
+
+    nearest: int = 8
+    """Photos, and sounds, nearest to each thing that a question names, of which one must show it."""
+    covered: float = 0.8
+    """Share of a question's content words that a sentence must have to be its answer."""
+    near_equal: float = 0.15
+    """How much worse than the best a sentence may fit to be as good an answer; of such the newest is quoted."""
+
+    def __post_init__(self) -> None:
+        require(self.nearest >= 1, f"nearest {self.nearest} must be at least 1; try nearest=8")
+        require(0 < self.covered <= 1, f"covered {self.covered} must be above 0 and at most 1; try covered=0.8")
+        require(self.near_equal >= 0, f"near_equal {self.near_equal} must be at least 0; try near_equal=0.15")
+
+
 TRANSFORMERS_KEYS = {
     "transformers_version",
     "name_or_path",
@@ -344,6 +361,7 @@ PARTS = {
     "fusion": FusionConfig,
     "decoder": DecoderConfig,
     "confidence": ConfidenceConfig,
+    "asking": AskingConfig,
 }
 
 
@@ -373,6 +391,7 @@ class MMMemGPTConfig(PreTrainedConfig):
         confidence: ConfidenceConfig | dict[str, Any] | None = None,
         audio: AudioConfig | dict[str, Any] | None = None,
         motion: MotionConfig | dict[str, Any] | None = None,
+        asking: AskingConfig | dict[str, Any] | None = None,
         summary: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -383,7 +402,8 @@ class MMMemGPTConfig(PreTrainedConfig):
         self.width = width
         self.key_width = key_width
         self.summary = summary
-        for name, given in {"image": image, "memory": memory, "fusion": fusion, "decoder": decoder}.items():
+        always = {"image": image, "memory": memory, "fusion": fusion, "decoder": decoder, "asking": asking}
+        for name, given in always.items():
             values = {} if given is None else given
             setattr(self, name, given if is_dataclass(given) else build(PARTS[name], values, name))
         for name, given in {"audio": audio, "motion": motion, "text": text, "confidence": confidence}.items():

@@ -6,7 +6,7 @@ input may be of any length; what a model has no sense for is refused in one line
 b batch   n items   p tokens per item   t samples   d width   k key width
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from os import PathLike, fspath
 from typing import Any, NamedTuple
 
@@ -131,11 +131,18 @@ class Perception:
             yield ear(heard, numbers, when.unsqueeze(0).to(self.model.device))
 
     def watch(
-        self, value: Any, source: int = 0, start: float = 0.0, how: Watched | None = None, group: int = GROUP
+        self,
+        value: Any,
+        source: int = 0,
+        start: float = 0.0,
+        how: Watched | None = None,
+        group: int = GROUP,
+        noticed: Callable[[Image], None] | None = None,
     ) -> Iterator[Features]:
         """The items of a clip or stream, as `items` gives them, `group` at a time; it is closed at the end.
 
         Without ears a model sees the pictures alone. What came before a break is given before the error is raised.
+        `noticed` is called with each frame that is seen, before the items of its group come.
 
         Raises:
             InputError: as `open_clip`, or the model has no sense for anything in it.
@@ -148,7 +155,13 @@ class Perception:
             if motion is None:
                 raise InputError(f"{name}: this model cannot look closely at a region; {MOTION}")
             seen = {"every": motion.config.every, "alike": None, "region": how.region}
-        encoder = VideoEncoder(self.model.image_encoder, ear, lambda photo: self.pixels([photo]), motion)
+
+        def pixels(photo: Image) -> Tensor:
+            if noticed is not None:
+                noticed(photo)
+            return self.pixels([photo])
+
+        encoder = VideoEncoder(self.model.image_encoder, ear, pixels, motion)
         perceived = False
         with open_clip(value, fps=how.fps, name=name, **seen, **heard) as clip:
             for features in encoder.encode_moments(clip, source, group):

@@ -27,7 +27,11 @@ from mm_memgpt.models.assembly import put_together
 from mm_memgpt.models.confidence import Judged
 from mm_memgpt.models.loading import find, read_model
 from mm_memgpt.perception import Input, Photo, Watched
+from mm_memgpt.recollection.adding import Progress
 from mm_memgpt.recollection.memory import Memory
+from mm_memgpt.recollection.perceiving import Perceiver
+from mm_memgpt.recollection.reencoding import reencode
+from mm_memgpt.recollection.results import Added
 from mm_memgpt.steps import Steps, check_counts
 from mm_memgpt.types import Caption, InputError, Match
 
@@ -103,6 +107,21 @@ class Pipeline(Steps):
             InputError: something else is there, a memory by another encoder, or one that may not be read or written.
         """
         return Memory(self, address, read_only=read_only, create=create)
+
+    def reencode(self, address: str | PathLike, on_progress: Progress | None = None) -> Added:
+        """Perceives a memory that another encoder wrote anew, so that this model can open it.
+
+        Args:
+            address: a folder.
+            on_progress: as `Memory.add` calls it.
+
+        Returns:
+            What became of it; with errors, the memory as it was is kept beside it.
+
+        Raises:
+            InputError: no memory there, one in an object store, or one that may not be written.
+        """
+        return reencode(self.model, Perceiver(self._perception), address, on_progress)
 
     def caption(
         self,

@@ -6,7 +6,7 @@ again between any two of them; what is watched may last for ever, for the bank's
 b batch   n items   p tokens per item   m memory tokens   d width   k key width
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
 from typing import Any, NamedTuple
 
@@ -125,16 +125,18 @@ class Steps:
             InputError: it cannot be opened or breaks off, after the glimpses of what came before; or `beams` below 1.
         """
         check_counts(beams, 1)
-        return self._glimpses(source, Watched(every, alike, fps, region), beams)
+        moments = self._perception.watch(source, how=Watched(every, alike, fps, region), group=1)
+        return self.glimpses(moments, every, beams)
 
     @torch.no_grad()
-    def _glimpses(self, source: str | PathLike | bytes, how: Watched, beams: int) -> Iterator[Glimpse]:
+    def glimpses(self, moments: Iterable[Features], every: float | None = 1.0, beams: int = 4) -> Iterator[Glimpse]:
+        """What is said of moments as they come, items (1, 1) each; the other arguments are those of `watch`."""
         state, said = self.bank.empty(device=self.device), 0.0
-        for moment in self._perception.watch(source, how=how, group=1):
+        for moment in moments:
             state = self.bank.write(state, moment)
             start, end = moment.time[0, 0].tolist()
             caption = None
-            if moment.modality.item() == MODALITIES.index("image") or end - said >= (how.every or 0.0):
+            if moment.modality.item() == MODALITIES.index("image") or end - said >= (every or 0.0):
                 caption, said = self.decode_each(of_newest(self.fuse(state), state), beams=beams)[0], end
             yield Glimpse(start, end, caption, state)
 

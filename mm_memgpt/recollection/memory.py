@@ -1,85 +1,242 @@
 """The memory object: add, search, ask, look back, forget.
 
-Notable: one writer at a time in an object, and any number of readers beside it.
+Notable: it holds no state but the store, so what it says follows from what is committed, and a new process says the
+same; one writer at a time in an object, and any number of readers beside it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-from mm_memgpt.perception import Input
+from mm_memgpt.datasets.clip import ALIKE
+from mm_memgpt.memory.forgetting import Check, Receipt
+from mm_memgpt.memory.store import Store
+from mm_memgpt.memory.where import Where
+from mm_memgpt.models.fingerprint import fingerprint
+from mm_memgpt.perception import Input, Perception, Watched
+from mm_memgpt.recollection.adding import Adding, Progress, matched, whole
+from mm_memgpt.recollection.asking import Asking
+from mm_memgpt.recollection.evidence import readable
+from mm_memgpt.recollection.inputs import called, given, single
+from mm_memgpt.recollection.perceiving import Perceiver
+from mm_memgpt.recollection.reencoding import reencode
 from mm_memgpt.recollection.results import Added, Answer, Hit, Moment
-from mm_memgpt.steps import Glimpse, Steps
-from mm_memgpt.types import Caption, InputError
-
-if TYPE_CHECKING:
-    from mm_memgpt.memory.forgetting import Receipt
-    from mm_memgpt.memory.where import Where
+from mm_memgpt.recollection.searching import hit, search
+from mm_memgpt.recollection.timeline import timeline
+from mm_memgpt.recollection.watching import watch
+from mm_memgpt.steps import Glimpse, Steps, check_counts
+from mm_memgpt.types import Caption, InputError, Text
 
 
 class Memory:
-    """A memory at an address, as one model perceives it; a context manager."""
+    """A memory at an address, as one model perceives it; a context manager. `Pipeline.memory` opens one."""
 
     def __init__(self, steps: Steps, address: str | PathLike, *, read_only: bool = False, create: bool = True) -> None:
-        """Opens the memory at `address`, a folder or an object store's address; makes it where there is none."""
+        """Opens the memory at `address`, a folder or an object store's address; makes it where there is none.
+
+        Raises:
+            InputError: something else is there, a memory by another encoder, or one that may not be read or written.
+        """
         self.steps, self.address, self.read_only = steps, str(address), read_only
+        self._perceiver = Perceiver(Perception(steps.model, steps.processor))
+        self._writing = threading.RLock()
+        self.store = Store.open(
+            self.address,
+            bank=steps.bank,
+            fingerprint=fingerprint(steps.model),
+            create=create and not read_only,
+            read_only=read_only,
+        )
+
+    def __len__(self) -> int:
+        return len(self.store.archive)
 
     def add(
         self,
-        inputs: Input | Iterable[Input | InputError],
+        inputs: Input | InputError | Iterable[Input | InputError],
         time: float | Sequence[float | tuple[float, float] | None] | None = None,
         source: str | Sequence[str | None] | None = None,
-        on_progress: Callable[[str, int, float | None], None] | None = None,
+        on_progress: Progress | None = None,
     ) -> Added:
-        """Adds inputs. `on_progress(source, items, done)`: items committed so far, `done` the share of the input that
-        is read (0 to 1), None where nobody knows."""
-        raise NotImplementedError
+        """Adds photos, sounds, clips, notes (`Text`) and plain text files, in batches that are committed as it goes.
 
-    def watch(self, source: str | PathLike | bytes, every: float | None = 1.0, **how: Any) -> Iterator[Glimpse]:
-        """As `Steps.watch`, and adds what it yields while it goes."""
-        raise NotImplementedError
+        A file is kept once: added again it is left alone, and gone on with where it had been cut short; one that has
+        changed is refused. An input that cannot be used costs its own line, and the others go on.
 
-    def search(self, query: Input | str, k: int = 10, where: "Where | None" = None) -> list[Hit]:
-        """What fits a query best. A str is words to look for; a photo or sound is a path object (Path), PIL, a pair."""
-        raise NotImplementedError
+        Args:
+            inputs: one, or any number of them; a str is a path.
+            time: second on the memory's clock at which the first begins, or the time of each; where None, one after
+                another behind what is there.
+            source: what all are called, or what each is; by default the resolved path.
+            on_progress: called with a source, the items committed so far, and how much of the source is read, 0 to 1,
+                None where nobody knows.
+
+        Raises:
+            InputError: the memory cannot be written, or times or names that are not one an input.
+        """
+        self._check_writable("add to it")
+        inputs = [inputs] if single(inputs) else inputs
+        with self._writing:
+            return Adding(self.store, self._perceiver, self.end(), on_progress).run(matched(inputs, time, source))
+
+    def watch(
+        self,
+        source: str | PathLike | bytes,
+        every: float | None = 1.0,
+        alike: float | None = ALIKE,
+        fps: float | None = None,
+        beams: int = 4,
+        name: str | None = None,
+    ) -> Iterator[Glimpse]:
+        """A clip or stream as it goes, as `Steps.watch` gives it, and added as it goes; `name` is what it is called.
+
+        Raises:
+            InputError: as `Steps.watch`, the memory cannot be written, or the file is there already.
+        """
+        self._check_writable("add to it")
+        check_counts(beams, 1)
+        one, start = given(source, name), self.end()
+        origin = self.store.archive.sources().get(one.name)
+        if origin is not None and one.digest and one.its_own:
+            raise InputError(f"{one.name}: is there already; forget it first, or watch it under another name")
+        one = one._replace(digest=whole(one.digest))
+        how = Watched(every, alike, fps)
+        return watch(self.steps, self._perceiver.perception, one, start, how, beams, self._commit)
+
+    def search(self, query: Input, k: int = 10, where: Where | None = None) -> list[Hit]:
+        """What fits a query best, the best first; of pieces of one sound or clip that lie close together, the best.
+
+        Args:
+            query: words (a str or a `Text`), or a photo, sound or clip (a path as a `Path`, an image, a pair).
+            k: how many, at most.
+            where: which items are meant; all where None.
+
+        Raises:
+            InputError: a query that holds nothing, or that cannot be used; or a k below 1.
+        """
+        if k < 1:
+            raise InputError(f"k {k} must be at least 1; try k=10")
+        words = query if isinstance(query, str) else query.text if isinstance(query, Text) else None
+        key = self._perceiver.key(given(query)) if words is None else self._perceiver.text_key(words)
+        return [hit(found) for found in search(self.store.archive, key, words or "", k, where)]
 
     def ask(self, question: str, k: int = 8) -> Answer:
-        """An answer with what it rests on, or none."""
-        raise NotImplementedError
+        """An answer with what each of its words rests on; with nothing to answer from, one that is `declined`.
+
+        Args:
+            question: about what was seen, heard or read.
+            k: how many items that fit the question are read beside what is remembered.
+
+        Raises:
+            InputError: no question, one that is too long, or a k below 1.
+        """
+        return Asking(self.steps, self.store, self._perceiver).ask(question, k)
 
     def timeline(self) -> list[Moment]:
-        """What the bank holds, by time."""
-        raise NotImplementedError
+        """What the memory still tells apart, by time."""
+        return timeline(self.store)
 
     def summarize(self, beams: int = 4) -> Caption:
-        """A sentence about all that the bank holds."""
-        raise NotImplementedError
+        """A sentence about all that is remembered."""
+        return self.steps.summarize(readable(self.steps.model, self.store.state()), beams)
 
-    def forget(self, what: "str | PathLike | Sequence[str] | Where", rebuild: bool = False) -> "Receipt":
-        """Removes a source (a path or a name), items by id (a list) or all that a Where matches."""
-        raise NotImplementedError
+    def forget(self, what: str | PathLike | Sequence[str] | Where, rebuild: bool = False) -> Receipt:
+        """Removes something, and shows that it is gone.
+
+        Args:
+            what: a source (a name, or a path however it is written), a list of ids, or all that a Where matches.
+            rebuild: whether the bank is folded anew from what remains, so that merges that it had a part in go too.
+
+        Raises:
+            InputError: nothing of it is there, the memory cannot be written, or something of it remains.
+        """
+        self._check_writable("forget something")
+        with self._writing:
+            name, where = self._meant(what)
+            ids = [item_id for _, item_id in self.store.archive.find(where)]
+            if not ids:
+                raise InputError(f"{name}: nothing of it is in {self.address}; its timeline says what is")
+            return self.store.forget(ids, source_name=name, rebuild=rebuild)
 
     def export(self, path: str | PathLike) -> None:
-        """Writes the memory into one portable file."""
-        raise NotImplementedError
+        """Writes the memory into one portable file, which `mm-memgpt memory import` reads.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        self.store.archive.export(path)
 
     def info(self) -> dict[str, Any]:
-        """address, items, sources, slots (used), capacity, modalities {name: items}, start, end, fingerprint, version."""
-        raise NotImplementedError
+        """How much there is: address, items, sources, items a modality, slots in use, seconds, fingerprint, version."""
+        archive, state = self.store.archive, self.store.state()
+        kinds: Counter[str] = Counter()
+        for modality in ("image", "audio", "text"):
+            kinds[modality] = len(archive.find(Where(modality=modality)))
+        used = state.items[0] > 0
+        return {
+            "address": self.address,
+            "items": len(archive),
+            "sources": len(archive.sources()),
+            "modalities": dict(kinds),
+            "slots": int(used.sum()),
+            "capacity": self.steps.bank.capacity,
+            "start": float(state.time[0, used, 0].min()) if used.any() else 0.0,
+            "end": self.end(),
+            "fingerprint": archive.fingerprint,
+            "version": archive.version,
+        }
 
-    def verify(self) -> "list[Any]":
-        """The checks of the store, each with name, passed and figure."""
-        raise NotImplementedError
+    def end(self) -> float:
+        """The last second on the memory's clock, behind which what has no time of its own is put."""
+        state = self.store.state()
+        used = state.items[0] > 0
+        return float(state.time[0, used, 1].max()) if used.any() else 0.0
 
-    def reencode(self, on_progress: Callable[[str, int, float | None], None] | None = None) -> Added:
-        """Perceives all sources anew with this model, where their files are still to be had."""
-        raise NotImplementedError
+    def verify(self) -> list[Check]:
+        """Whether fold, ledger and archive agree; reads everything."""
+        return self.store.verify()
+
+    def reencode(self, on_progress: Progress | None = None) -> Added:
+        """Perceives everything anew; `Pipeline.reencode` does that to a memory that another encoder wrote.
+
+        Raises:
+            InputError: a memory in an object store, or one that may not be written.
+        """
+        self._check_writable("re-encode it")
+        with self._writing:
+            self.store.close()
+            try:
+                return reencode(self.steps.model, self._perceiver, self.address, on_progress)
+            finally:
+                self.store = Store.open(self.address, bank=self.steps.bank, fingerprint=fingerprint(self.steps.model))
 
     def close(self) -> None:
         """Ends the use of the memory; all that was added is there already."""
+        self.store.close()
 
     def __enter__(self) -> "Memory":
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+    def _commit(self, items: list[Any]) -> None:
+        with self._writing:
+            self.store.add(items)
+
+    def _check_writable(self, purpose: str) -> None:
+        if self.read_only:
+            raise InputError(f"{self.address}: opened read-only; open it for writing to {purpose}")
+
+    def _meant(self, what: str | PathLike | Sequence[str] | Where) -> tuple[str, Where]:
+        """What is to be forgotten, in words and as a filter."""
+        if isinstance(what, Where):
+            return "items that match", what
+        if not isinstance(what, (str, PathLike)):
+            return f"{len(what)} items", Where(ids=tuple(what))
+        names = (str(what), str(Path(what)), called(what))
+        named = next((name for name in names if self.store.archive.find(Where(source=name))), names[0])
+        return named, Where(source=named)
