@@ -2,30 +2,30 @@
 
 Notable: what `add` returned from is committed; an item's place in commit order is the table's stable row number, so it
 outlives deletes and compaction; writers take turns, readers never wait. Processes that use an archive are started
-fresh (spawn), because the library's threads do not survive a fork.
+afresh (spawn), because the library's threads do not survive a fork.
 
-n items   p tokens per item   d width   k key width
+k key width
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from mm_memgpt.memory import archive_table
-from mm_memgpt.memory.archive_purge import purge
-from mm_memgpt.memory.archive_rows import Shape, to_items, to_rows
-from mm_memgpt.memory.archive_search import Found, cosine, fuse
-from mm_memgpt.memory.archive_turns import Turns, persist
+from mm_memgpt.memory import archive_table, archive_upkeep
+from mm_memgpt.memory.archive_file import read_file, write_file
+from mm_memgpt.memory.archive_rows import Shape, columns, to_items, to_rows
+from mm_memgpt.memory.archive_search import Found, cosine, fuse, nearest, saying
+from mm_memgpt.memory.archive_turns import Turns
+from mm_memgpt.memory.archive_view import View
 from mm_memgpt.memory.item import Item, Stored
 from mm_memgpt.memory.where import Where, among
 from mm_memgpt.types import InputError
 
 if TYPE_CHECKING:
-    from lance import LanceDataset
     from lancedb.table import LanceTable
 
 BATCH = 256
@@ -34,8 +34,11 @@ BATCH = 256
 NAMED = 10_000
 """Ids that one delete names; more are deleted in several commits."""
 
+EVERY = 64
+"""Commits between two times of upkeep."""
+
 DEPTH = 4
-"""Each list is this many times as long as the answer, so that an item that is well down in both can still come up."""
+"""Of two lists each is this many times as long as the answer: an item well down in both can still come up."""
 
 
 class Origin(NamedTuple):
@@ -54,10 +57,12 @@ class Origin(NamedTuple):
 class Archive:
     """The items of a memory; `Archive.open` gives one."""
 
-    def __init__(self, address: str, table: "LanceTable", shape: Shape, fingerprint: str, turns: Turns | None) -> None:
-        self.address, self.shape, self.fingerprint = address, shape, fingerprint
-        self._table, self._turns = table, turns
-        self._dataset: LanceDataset | None = None
+    def __init__(self, address: str, table: "LanceTable", turns: Turns | None) -> None:
+        self.address = address
+        self.shape, self.fingerprint = archive_table.described(table)
+        self._view = View(address, table, turns)
+        self._ids: set[str] = set()
+        self._known = (-1, -1)  # newest place and version up to which _ids holds all ids
 
     @classmethod
     def open(
@@ -76,31 +81,53 @@ class Archive:
 
         Raises:
             InputError: no memory there, something else there, another encoder's, of a newer version, or no permission.
+            ValueError: create without shape or fingerprint, or with read_only.
         """
+        if create and (shape is None or fingerprint is None or read_only):
+            raise ValueError("to create an archive, give shape and fingerprint, and open it for writing")
         address = os.fspath(address)
-        if create and (shape is None or fingerprint is None):
-            raise ValueError("an archive that may be new needs its shape and fingerprint")
         table = archive_table.find_table(address)  # before anything is written there, a lock included
-        turns = None if read_only else archive_table.turns_at(address, create)
-        if table is None and create and turns is not None:
-            with turns.turn():
-                table = archive_table.find_table(address) or archive_table.make_table(address, shape, fingerprint)
-        if table is None:
+        if table is None and not create:
             raise InputError(f"{address}: no memory there; mm-memgpt remember INPUT --memory {address} begins one")
-        archive_table.migrate(address, table, read_only)
-        shape, fingerprint = archive_table.check_table(address, table, shape, fingerprint)
-        return cls(address, table, shape, fingerprint, turns)
+        turns = None if read_only else archive_table.turns_at(address)
+        if table is None:
+            with turns.turn():
+                table = archive_table.find_table(address) or archive_table.make_table(
+                    address, columns(shape, fingerprint, archive_table.VERSION)
+                )
+        archive_table.migrate(address, table, turns)
+        archive_table.check_table(address, table, shape, fingerprint)
+        return cls(address, table, turns)
+
+    @classmethod
+    def bring(cls, path: str | os.PathLike, address: str | os.PathLike) -> "Archive":
+        """Makes an archive of a file that `export` wrote, where there is none.
+
+        Raises:
+            InputError: the file is damaged or none of ours, or there is a memory or something else at the address.
+        """
+        address, rows = os.fspath(address), read_file(path, BATCH)
+        if archive_table.find_table(address) is not None:
+            raise InputError(f"{address}: a memory already; give a new folder to import into")
+        turns = archive_table.turns_at(address)
+        with turns.turn():
+            archive_table.make_table(address, rows.schema, rows)
+        archive = cls.open(address)
+        archive.optimize()
+        return archive
 
     def __len__(self) -> int:
-        return self._read(lambda: self._table.count_rows())
+        return self._view.read(lambda table: table.count_rows())
 
     @property
     def version(self) -> int:
-        """The table's version: it grows with every commit."""
-        return self._read(lambda: self._table.version)
+        """The table's version; it grows with every commit."""
+        return self._view.read(lambda table: table.version)
 
     def add(self, items: Iterable[Item]) -> None:
-        """Adds items in one commit: on return they are kept, and after an error none is. Those that are there are left.
+        """Adds items in one commit: on return they are kept, and after an error none is or all are.
+
+        An item that is there already is left as it is, so after an error the same may be tried again.
 
         Raises:
             InputError: the memory cannot be written.
@@ -109,21 +136,25 @@ class Archive:
         items = list(items)
         if not items:
             return
-        rows = to_rows(items, self.shape, self._table.schema)
+        rows = to_rows(items, self.shape, columns(self.shape, self.fingerprint, archive_table.VERSION))
         ids = [item.id for item in items]
 
-        def commit() -> None:
-            there = {item_id for _, item_id in self._places(Where(ids=tuple(ids)))}
+        def commit(table: "LanceTable") -> None:
+            there = self._there(table, ids)
             new = rows.filter(pa.array([item_id not in there for item_id in ids])) if there else rows
             if len(new):
-                self._table.add(new)
+                table.add(new)
+            self._ids.update(ids)
 
-        self._write(commit)
+        with self.turn():
+            self._view.write(commit)
+            if self.version % EVERY == 0 or len(rows) >= archive_upkeep.FULL:
+                self.optimize()
 
     def since(self, order: int = -1) -> Iterator[Stored]:
         """The items after a place in commit order, ascending, read some at a time."""
-        places = self._read(lambda: self._all_places())
-        places = np.sort(places[places > order])
+        places = self._view.places()
+        places = places[places > order]
         for begin in range(0, len(places), BATCH):
             yield from self._take(places[begin : begin + BATCH])
 
@@ -133,14 +164,16 @@ class Archive:
 
     def find(self, where: Where | None = None) -> list[tuple[int, str]]:
         """Place and id of the items that are meant, in commit order."""
-        return self._read(lambda: self._places(where or Where()))
+        rows = self._view.find(where or Where())
+        return list(zip(rows["_rowid"].to_pylist(), rows["id"].to_pylist(), strict=True))
 
     def sources(self) -> dict[str, Origin]:
         """What is there of each source, in order of its first item."""
         names = ["source", "modality", "start", "end", "created", "digest"]
-        rows = self._read(lambda: self._lance().to_table(columns=names, with_row_id=True))
-        sums = [(name, "min") for name in ("start", "created", "_rowid")] + [("end", "max"), ("digest", "max")]
-        table = rows.group_by("source").aggregate([*sums, ("modality", "distinct"), ([], "count_all")])
+        rows = self._view.read(lambda table: table.to_lance().to_table(columns=names, with_row_id=True))
+        least, most = ("start", "created", "_rowid"), ("end", "digest")
+        sums = [*((name, "min") for name in least), *((name, "max") for name in most), ("modality", "distinct")]
+        table = rows.group_by("source").aggregate([*sums, ([], "count_all")])
         return {
             row["source"]: Origin(
                 items=row["count_all"],
@@ -156,23 +189,29 @@ class Archive:
     def search(
         self, key: np.ndarray | None = None, text: str | None = None, k: int = 10, where: Where | None = None
     ) -> list[Found]:
-        """The k best items by key (k,), by words, or by both; fewer where there are fewer.
+        """The k best items by key (k,), by words, or by both, fused; fewer where there are fewer.
 
         Raises:
-            ValueError: neither key nor text, or a key of another width.
+            ValueError: neither key nor text, a key of another width, or k below 1.
         """
         if key is None and text is None:
             raise ValueError("give a key, a text, or both")
         if key is not None and np.shape(key) != (self.shape.key_width,):
             raise ValueError(f"key has shape {np.shape(key)}, where this memory has ({self.shape.key_width},)")
-        condition, depth = (where or Where()).filter(), DEPTH * k
-        near = [] if key is None else self._read(lambda: self._nearest(key, depth, condition))
-        said = [] if text is None else self._read(lambda: self._saying(text, depth, condition))
+        if k < 1:
+            raise ValueError(f"k is {k}; ask for 1 or more")
+        condition, depth = (where or Where()).condition(), k if key is None or text is None else DEPTH * k
+        near = [] if key is None else self._view.read(lambda table: nearest(table, key, depth, condition))
+        said = [] if text is None else self._view.read(lambda table: saying(table, text, depth, condition))
         scores = dict(list(fuse(near, said).items())[:k])
         items = {stored.order: stored.item for stored in self._take(list(scores))}
         return [
             Found(
-                items[place], place, score, None if key is None else cosine(key, items[place].key), place in set(said)
+                item=items[place],
+                order=place,
+                score=score,
+                cosine=None if key is None else cosine(key, items[place].key),
+                by_text=place in said,
             )
             for place, score in scores.items()
             if place in items
@@ -185,9 +224,10 @@ class Archive:
             InputError: the memory cannot be written.
         """
         ids = list(ids)
-        for begin in range(0, len(ids), NAMED):
-            condition = among("id", ids[begin : begin + NAMED])
-            self._write(lambda condition=condition: self._table.delete(condition))
+        with self.turn():
+            for begin in range(0, len(ids), NAMED):
+                condition = among("id", ids[begin : begin + NAMED])
+                self._view.write(lambda table, condition=condition: table.delete(condition))
 
     def purge(self) -> None:
         """Makes the bytes of what was deleted leave the files, and the indexes.
@@ -195,21 +235,38 @@ class Archive:
         Raises:
             InputError: the memory cannot be written.
         """
-        self._write(lambda: purge(self._table))
+        alone = archive_table.folder_of(self.address) is not None
+        self._view.write(lambda table: archive_upkeep.purge(table, alone))
+
+    def optimize(self) -> None:
+        """Keeps reading fast: few files, indexes up to date. `add` does it by itself from time to time.
+
+        Raises:
+            InputError: the memory cannot be written.
+        """
+        self._view.write(archive_upkeep.optimize)
+
+    def export(self, path: str | os.PathLike) -> None:
+        """Writes all items to one portable file, from which `bring` makes an archive; what is deleted is not in it.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        places, schema = self._view.places(), columns(self.shape, self.fingerprint, archive_table.VERSION)
+        groups = (places[begin : begin + BATCH] for begin in range(0, len(places), BATCH))
+        write_file(path, schema, (self._view.take(group).select(schema.names).cast(schema) for group in groups))
 
     def turn(self) -> AbstractContextManager[None]:
-        """Within it no other writer changes a memory in a folder; for several changes that belong together.
+        """Within it no other writer changes a memory in a folder: for changes that belong together.
 
         Raises:
             InputError: opened read-only.
         """
-        if self._turns is None:
-            raise InputError(f"{self.address}: opened read-only; open it for writing")
-        return self._turns.turn()
+        return self._view.turn()
 
     def close(self) -> None:
-        """Lets go of the table."""
-        self._dataset = None
+        """Lets go of the table; what was added is kept already."""
+        self._view.close()
 
     def __enter__(self) -> "Archive":
         return self
@@ -217,65 +274,19 @@ class Archive:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _renew(self) -> None:
-        self._table.checkout_latest()
+    def _take(self, places: Iterable[int]) -> list[Stored]:
+        places = list(places)
+        return to_items(self._view.take(places), self.shape) if places else []
 
-    def _lance(self) -> "LanceDataset":
-        return self._table.to_lance()
-
-    def _read(self, read: Any) -> Any:
-        """Reads the newest version; where a purge beside it took that away meanwhile, the one after."""
-        for last in (False, False, False, True):
-            try:
-                self._renew()
-                return read()
-            except (OSError, RuntimeError, ValueError) as error:  # none of its own for a file that went away
-                if last or "not found" not in str(error).lower():
-                    raise InputError(
-                        f"{self.address}: cannot be read ({archive_table.first_line(error)}); is it still there?"
-                    ) from error
-        raise AssertionError("the last attempt returns or raises")
-
-    def _write(self, commit: Any) -> None:
-        with self.turn():
-            try:
-                self._renew()
-                persist(commit, self._renew)
-            except InputError:
-                raise
-            except (OSError, RuntimeError, ValueError) as error:  # as lancedb puts it
-                raise InputError(
-                    f"{self.address}: cannot be written ({archive_table.first_line(error)}); "
-                    "see that there is room and that you may write there, then try again"
-                ) from error
-
-    def _all_places(self) -> np.ndarray:
-        return self._lance().to_table(columns=[], with_row_id=True)["_rowid"].to_numpy().astype(np.int64)
-
-    def _places(self, where: Where) -> list[tuple[int, str]]:
-        rows = self._lance().to_table(columns=["id"], filter=where.filter(), with_row_id=True).sort_by("_rowid")
-        return list(zip(rows["_rowid"].to_pylist(), rows["id"].to_pylist(), strict=True))
-
-    def _take(self, places: Sequence[int] | np.ndarray) -> list[Stored]:
-        """The items at these places, in commit order; those that went away meanwhile are left out."""
-        if not len(places):
-            return []
-        return to_items(
-            self._read(lambda: self._table.take_row_ids([int(place) for place in places]).with_row_id().to_arrow()),
-            self.shape,
-        )
-
-    def _nearest(self, key: np.ndarray, depth: int, condition: str | None) -> list[int]:
-        query = self._table.search(np.asarray(key, np.float16), vector_column_name="key").distance_type("cosine")
-        return self._run(query, depth, condition, "_distance")
-
-    def _saying(self, text: str, depth: int, condition: str | None) -> list[int]:
-        from lancedb.query import MatchQuery
-
-        return self._run(self._table.search(MatchQuery(text, "text")), depth, condition, "_score")
-
-    def _run(self, query: Any, depth: int, condition: str | None, score: str) -> list[int]:
-        query = query if condition is None else query.where(condition, prefilter=True)
-        rows = query.select(["id", score]).with_row_id(True).limit(depth).to_arrow()
-        rows = rows.sort_by([(score, "ascending" if score == "_distance" else "descending"), ("_rowid", "descending")])
-        return rows["_rowid"].to_pylist()
+    def _there(self, table: "LanceTable", ids: list[str]) -> set[str]:
+        """Which of these ids the table has: all its ids are known here, so that a commit does not read them again."""
+        place, version = self._known
+        if table.version != version:
+            version, places = table.version, self._view.places()
+            new = places[places > place]
+            if len(new):
+                rows = self._view.find(Where()) if place < 0 else self._view.take(new, ["id"])
+                self._ids.update(rows["id"].to_pylist())
+            self._known = (int(places[-1]) if len(places) else place, version)
+        perhaps = self._ids.intersection(ids)  # some may have been deleted since
+        return {item_id for _, item_id in self.find(Where(ids=tuple(perhaps)))} if perhaps else set()

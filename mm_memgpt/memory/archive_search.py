@@ -7,14 +7,23 @@ n items   k key width
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from mm_memgpt.memory.item import Item
 
+if TYPE_CHECKING:
+    from lancedb.table import LanceTable
+
 SMOOTHING = 60
 """The constant of reciprocal-rank fusion, from the paper."""
+
+PROBES = 20
+"""Parts of the index of keys that are looked into, each of some 8,000 rows."""
+
+REFINED = 4
+"""Times as many rows as are wanted that the index proposes; they are compared by their own keys."""
 
 
 class Found(NamedTuple):
@@ -28,6 +37,26 @@ class Found(NamedTuple):
     """Of its key and the query's; None for a query without key."""
     by_text: bool
     """Whether its words were found."""
+
+
+def nearest(table: "LanceTable", key: np.ndarray, count: int, condition: str | None) -> list[int]:
+    """The places of the items whose keys are nearest, best first."""
+    query = table.search(np.asarray(key, np.float16), vector_column_name="key").distance_type("cosine")
+    query = query.minimum_nprobes(PROBES).refine_factor(REFINED)
+    return _places(query, count, condition, "_distance", "ascending")
+
+
+def saying(table: "LanceTable", text: str, count: int, condition: str | None) -> list[int]:
+    """The places of the items that say these words, best first (BM25)."""
+    from lancedb.query import MatchQuery
+
+    return _places(table.search(MatchQuery(text, "text")), count, condition, "_score", "descending")
+
+
+def _places(query: Any, count: int, condition: str | None, score: str, order: str) -> list[int]:
+    query = query if condition is None else query.where(condition, prefilter=True)
+    rows = query.select([score]).with_row_id(True).limit(count).to_arrow()
+    return rows.sort_by([(score, order), ("_rowid", "descending")])["_rowid"].to_pylist()
 
 
 def fuse(*ranked: Sequence[int]) -> dict[int, float]:

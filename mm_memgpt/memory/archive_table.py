@@ -4,12 +4,16 @@ Notable: a folder that holds anything else is never written to; what a memory is
 """
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mm_memgpt.memory.archive_rows import FORMAT, Shape, columns
+import pyarrow as pa
+
+from mm_memgpt.memory.archive_rows import FORMAT, Shape
 from mm_memgpt.memory.archive_turns import Turns
+from mm_memgpt.memory.archive_upkeep import index_words
 from mm_memgpt.types import InputError
 
 if TYPE_CHECKING:
@@ -33,8 +37,8 @@ def folder_of(address: str) -> Path | None:
     return None if "://" in address else Path(address)
 
 
-def turns_at(address: str, create: bool) -> Turns | None:
-    """The turns of the writers at an address; None where there is no folder, and none is to be made.
+def turns_at(address: str) -> Turns:
+    """The turns of the writers at an address, whose folder is made where there is none.
 
     Raises:
         InputError: the folder may not be written to, or cannot be made.
@@ -43,10 +47,7 @@ def turns_at(address: str, create: bool) -> Turns | None:
     if folder is None:
         return Turns(None)
     try:
-        if create and not folder.exists():
-            folder.mkdir(parents=True)
-        if not folder.is_dir() or not (create or (folder / f"{NAME}.lance").is_dir()):
-            return None
+        folder.mkdir(parents=True, exist_ok=True)
         turns = Turns(folder)
         with turns.turn():
             return turns
@@ -88,13 +89,30 @@ def open_at(address: str) -> "LanceTable | None":
         raise InputError(f"{address}: cannot be opened ({first_line(error)}); is it a memory you may read?") from error
 
 
-def make_table(address: str, shape: Shape, fingerprint: str, rows: Any = None) -> "LanceTable":
-    """A new table, with an index of its text; rows are what it begins with."""
-    from lancedb.index import FTS
+def make_table(address: str, schema: pa.Schema, rows: pa.RecordBatchReader | None = None) -> "LanceTable":
+    """A new table, with an index of its words; rows are what it begins with.
 
-    table = connect(address, STABLE).create_table(NAME, rows, schema=columns(shape, fingerprint, VERSION))
-    table.create_index("text", config=FTS(with_position=False))
+    Raises:
+        InputError: it cannot be written; then nothing of it stays in a folder.
+    """
+    try:
+        table = connect(address, STABLE).create_table(NAME, rows, schema=schema)
+        index_words(table)
+    except (OSError, RuntimeError, ValueError) as error:  # as lancedb puts it
+        if (folder := folder_of(address)) is not None:
+            shutil.rmtree(folder / f"{NAME}.lance", ignore_errors=True)
+        raise unwritable(address, error) from error
     return table
+
+
+def unwritable(address: str, error: Exception) -> InputError:
+    """What is said of a commit that failed."""
+    if isinstance(error, InputError):
+        return error
+    return InputError(
+        f"{address}: cannot be written ({first_line(error)}); "
+        "see that there is room and that you may write there, then try again"
+    )
 
 
 def connect(address: str, options: dict[str, str] | None = None) -> Any:
@@ -112,38 +130,50 @@ def connect(address: str, options: dict[str, str] | None = None) -> Any:
     return lancedb.connect(address, storage_options=options)
 
 
-def check_table(address: str, table: "LanceTable", shape: Shape | None, fingerprint: str | None) -> tuple[Shape, str]:
-    """The sizes and the fingerprint of a table that is of today's version.
+def described(table: "LanceTable") -> tuple[Shape, str]:
+    """Sizes of a table's items, and the fingerprint of what encoded them."""
+    metadata = _metadata(table)
+    return Shape(*(int(metadata[name]) for name in Shape._fields)), metadata["fingerprint"]
+
+
+def check_table(address: str, table: "LanceTable", shape: Shape | None, fingerprint: str | None) -> None:
+    """Checks that a table is what the caller relies on; None relies on nothing.
 
     Raises:
-        InputError: it is of another version, or other ones were asked for.
+        InputError: it is of a newer version, or has another fingerprint or other sizes.
     """
-    metadata = _metadata(table)
-    has, version = Shape(*(int(metadata[name]) for name in Shape._fields)), int(metadata[FORMAT])
+    (has, encoder), version = described(table), int(_metadata(table)[FORMAT])
     if version > VERSION:
         raise InputError(
             f"{address}: of version {version}, where {VERSION} is read; "
             "open it with the mm_memgpt that wrote it, or a newer one"
         )
-    if fingerprint is not None and metadata["fingerprint"] != fingerprint:
+    if fingerprint is not None and encoder != fingerprint:
         raise InputError(
-            f"{address}: written by another encoder ({metadata['fingerprint']}, where this model has {fingerprint}); "
+            f"{address}: written by another encoder ({encoder}, where this model has {fingerprint}); "
             f"re-encode with mm-memgpt memory reencode {address}"
         )
     if shape is not None and has != shape:
         raise InputError(f"{address}: its items have {has}, where this model's have {shape}; give a memory of its own")
-    return has, metadata["fingerprint"]
 
 
-def migrate(address: str, table: "LanceTable", read_only: bool) -> None:
+def migrate(address: str, table: "LanceTable", turns: Turns | None) -> None:
     """Brings a table of an older version to today's.
 
     Raises:
         InputError: it is of an older version and may not be written, or no migration leads on from its version.
     """
+    if (version := int(_metadata(table)[FORMAT])) >= VERSION:
+        return
+    if turns is None:
+        raise InputError(f"{address}: of version {version}, where {VERSION} is read; open it once for writing")
+    with turns.turn():
+        table.checkout_latest()  # another may have done it meanwhile
+        _bring_up(address, table)
+
+
+def _bring_up(address: str, table: "LanceTable") -> None:
     while (version := int(_metadata(table)[FORMAT])) < VERSION:
-        if read_only:
-            raise InputError(f"{address}: of version {version}, where {VERSION} is read; open it once for writing")
         if version not in MIGRATIONS:
             raise InputError(
                 f"{address}: of version {version}, which is no longer read; export it with the mm_memgpt that wrote it"

@@ -36,8 +36,6 @@ class Cached:
 
     folded: Folded
     lineage: str
-    version: int
-    """Of the table when this was written."""
 
 
 class Cache:
@@ -50,7 +48,7 @@ class Cache:
         """Something that changes whenever the cache is written; None where there is none."""
         return self.files.stamp(NAME)
 
-    def save(self, folded: Folded, lineage: str, version: int) -> None:
+    def save(self, folded: Folded, lineage: str) -> None:
         """Writes a fold, whole or not at all.
 
         Raises:
@@ -60,7 +58,6 @@ class Cache:
             "format": VERSION,
             "bank": str(self.bank.geometry),
             "lineage": lineage,
-            "version": version,
             "reached": folded.reached,
             "names": list(folded.names),
         }
@@ -90,6 +87,6 @@ class Cache:
             rows = np.frombuffer(tensors["rows"].tobytes(), ROW)
             ledger = Ledger.of(rows, tensors["slots"], self.bank.capacity)
             folded = Folded(self.bank, state, ledger, Sources(about["names"]), about["reached"])
-            return Cached(folded, about["lineage"], about["version"])
+            return Cached(folded, about["lineage"])
         except (SafetensorError, KeyError, ValueError):
             return None

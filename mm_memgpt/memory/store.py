@@ -24,7 +24,7 @@ from mm_memgpt.memory.cache import Cache
 from mm_memgpt.memory.folded import Folded, features_of
 from mm_memgpt.memory.forgetting import Check, Intent, Probes, Receipt
 from mm_memgpt.memory.item import Item
-from mm_memgpt.memory.ledger import Ledger
+from mm_memgpt.memory.ledger import Ledger, packed
 from mm_memgpt.memory.sources import Sources
 from mm_memgpt.memory.traces import Traces
 from mm_memgpt.memory.where import Where
@@ -155,11 +155,8 @@ class Store:
         """Whether fold, ledger and archive agree, each slot being recomputed from its items. Reads everything."""
         with self._lock:
             folded = self._fold()
-            orders = np.array([order for order, _ in self.archive.find()], np.int64)
-            orders = orders[orders <= folded.reached]
-            known = np.sort(folded.ledger.rows["order"])
-            agree = np.array_equal(orders, known)
-            checks = [Check("ledger", agree, f"{len(known)} items, {len(orders)} in the archive")]
+            agree = self._agrees(folded)
+            checks = [Check("ledger", agree, f"{len(folded.ledger)} items, {len(self.archive)} in the archive")]
             differ = differing(folded.state, folded.replay(self.archive.since())) if agree else ["ledger"]
             held = int((folded.state.items > 0).sum())
             checks.append(Check("slots", not differ, f"{held} slots; {', '.join(differ) or 'nothing'} differs"))
@@ -223,7 +220,7 @@ class Store:
             if self._folded is None or self._lineage != intent.lineage:
                 self._adopt(self._without(cached.folded, intent), intent.lineage)
         elif self._folded is None or self._lineage != cached.lineage:
-            stale = intent is None and cached.version != self.archive.version and not self._agrees(cached.folded)
+            stale = intent is None and not self._agrees(cached.folded)
             self._adopt(*((self._anew(), uuid4().hex) if stale else (cached.folded, cached.lineage)))
 
     def _adopt(self, folded: Folded, lineage: str) -> None:
@@ -231,8 +228,11 @@ class Store:
 
     def _agrees(self, folded: Folded) -> bool:
         """Whether the rows up to where the fold reaches are those that it was made of."""
-        orders = np.array([order for order, _ in self.archive.find()], np.int64)
-        return np.array_equal(orders[orders <= folded.reached], np.sort(folded.ledger.rows["order"]))
+        rows = [row for row in self.archive.find() if row[0] <= folded.reached]
+        known = folded.ledger.rows
+        return [order for order, _ in rows] == known["order"].tolist() and np.array_equal(
+            packed(item for _, item in rows), known["id"]
+        )
 
     def _anew(self, gone: Iterable[str] = ()) -> Folded:
         """The fold of the archive, without some items."""
@@ -266,7 +266,7 @@ class Store:
             self._write()
 
     def _write(self) -> None:
-        self.cache.save(self._folded, self._lineage, self.archive.version)
+        self.cache.save(self._folded, self._lineage)
         self._saved = self._lineage, self._folded.reached, len(self._folded.ledger)
         self._seen = self._stamps()
 

@@ -133,11 +133,13 @@ def pieces_of(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _prints(content: bytes, length: int, key: int) -> np.ndarray:
-    """The fingerprints of the windows at every offset."""
+    """The fingerprints of the windows of one length at every offset."""
     factors = np.random.default_rng(key).integers(2**64, size=max(WINDOWS) // 8, dtype=np.uint64) | np.uint64(1)
     prints = np.empty(len(content) - length + 1, np.uint64)
     for shift in range(min(8, len(prints))):
         lanes = np.frombuffer(content, "<u8", count=(len(content) - shift) // 8, offset=shift)
+        # a float64 of a half ends in 42 zero bits, and so would its product: its first bits go to its last
+        lanes = lanes ^ (lanes >> np.uint64(21)) ^ (lanes >> np.uint64(42))
         of_shift = prints[shift::8]
         total = lanes[: len(of_shift)] * factors[0]
         for lane in range(1, length // 8):

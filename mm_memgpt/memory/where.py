@@ -33,13 +33,10 @@ class Where:
         if unknown:
             raise ValueError(f"unknown modality {', '.join(sorted(unknown))}; known are {', '.join(MODALITIES)}")
 
-    def filter(self) -> str | None:
-        """The filter of the table; None for all items."""
-        parts = [
-            among(column, _several(values))
-            for column, values in (("source", self.source), ("modality", self.modality), ("id", self.ids))
-            if values is not None
-        ]
+    def condition(self, *, ids: bool = True) -> str | None:
+        """The filter of the table, with or without the ids; None for all items."""
+        named = {"source": self.source, "modality": self.modality, "id": self.ids if ids else None}
+        parts = [among(column, _several(values)) for column, values in named.items() if values is not None]
         if self.start is not None:
             parts.append(f"`end` >= {float(self.start)!r}")
         if self.end is not None:

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 
+from mm_memgpt.memory.archive_rows import Shape
+from mm_memgpt.memory.item import Item, new_id
 from mm_memgpt.types import MODALITIES, Features
 
 
@@ -32,18 +35,15 @@ def stream() -> Callable[..., Features]:
 
 
 @pytest.fixture(scope="session")
-def moments() -> Callable[..., list]:
+def moments() -> Callable[..., list[Item]]:
     """A function that makes items as a persistent memory keeps them, the same but for their ids for the same seed.
 
     Source names differ only in a number, and so do texts in a word; `of` says how many items a source has.
     """
-    import numpy as np
-
-    from mm_memgpt.memory.item import Item, new_id
 
     def make(
         count: int, p: int, d: int, k: int, *, seed: int = 0, of: int = 1, place: str = "/home/ada/holiday"
-    ) -> list:
+    ) -> list[Item]:
         random = np.random.default_rng(seed)
         items = []
         for number in range(count):
@@ -67,5 +67,37 @@ def moments() -> Callable[..., list]:
                 )
             )
         return items
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def item() -> Callable[..., Item]:
+    """`item(7, source="a.jpg")`: the seventh item of a stream of three sources, one a modality, unless told otherwise.
+
+    All but its id is the same for the same number. It fits Shape(3, 4, 5), or the one given.
+    """
+    usual = Shape(tokens=3, width=4, key_width=5)
+
+    def make(number: int, shape: Shape = usual, **given: object) -> Item:
+        random = np.random.default_rng(number)
+        key = random.standard_normal(shape.key_width)
+        return Item(
+            **{
+                "id": new_id(),
+                "source": ("/photos/dog.jpg", "/sounds/bell.wav", "note")[number % 3],
+                "modality": MODALITIES[number % 3],
+                "start": 1.79e9 + number,
+                "end": 1.79e9 + number + 0.25,
+                "created": 1.8e9 + number,
+                "key": (key / np.linalg.norm(key)).astype(np.float16),
+                "tokens": random.standard_normal(shape[:2]).astype(np.float16),
+                "mask": np.arange(shape.tokens) <= number % 3,
+                "text": f"the numbat{number} sleeps" if number % 3 == 2 else "",
+                "preview": b"\xff\xd8 jpeg %d \xff\xd9" % number if number % 3 == 0 else b"",
+                "digest": f"digest{number % 3}",
+            }
+            | given
+        )
 
     return make

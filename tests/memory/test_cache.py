@@ -33,13 +33,13 @@ def cache(tmp_path) -> Cache:
 
 @pytest.fixture
 def path(tmp_path, cache, folded):
-    cache.save(folded, "lineage", 17)
+    cache.save(folded, "lineage")
     return tmp_path / FOLDER / NAME
 
 
 def test_what_was_saved_comes_back_to_the_bit_and_goes_on(cache, folded, path, moments):
     back = cache.load()
-    assert (back.lineage, back.version, back.folded.reached) == ("lineage", 17, 57)
+    assert (back.lineage, back.folded.reached) == ("lineage", 57)
     more = [Stored(100 + order, item) for order, item in enumerate(moments(9, P, D, K, seed=1))]
     for one in (folded, back.folded):
         one.fold(more)
@@ -52,11 +52,11 @@ def test_what_was_saved_comes_back_to_the_bit_and_goes_on(cache, folded, path, m
 
 
 def test_an_empty_fold_and_odd_names_are_kept(cache, moments):
-    cache.save(Folded(BANK), "", 1)
+    cache.save(Folded(BANK), "")
     assert len(cache.load().folded.ledger) == 0
     folded, [item] = Folded(BANK), moments(1, P, D, K, place='a "ü\n\\')
     folded.fold([Stored(0, item)])
-    cache.save(folded, "", 1)
+    cache.save(folded, "")
     assert list(cache.load().folded.names) == [item.source]
 
 
@@ -82,7 +82,7 @@ def test_another_banks_cache_is_none(tmp_path, path):
 def test_a_stamp_changes_with_every_save(cache, folded, path):
     stamps = [cache.stamp()]
     for _ in range(5):
-        cache.save(folded, "lineage", 17)
+        cache.save(folded, "lineage")
         stamps.append(cache.stamp())
     assert len({*stamps}) == 6
     path.unlink()
@@ -99,8 +99,8 @@ def test_a_failed_save_leaves_the_old_one_and_the_next_sweeps_up(cache, folded, 
         with pytest.raises(
             InputError, match=r"bank/fold cannot be written \(No space left on device\); free some room"
         ):
-            cache.save(folded, "other", 18)
+            cache.save(folded, "other")
     assert path.read_bytes() == whole
     (path.parent / ".fold.left").write_bytes(b"half, by a process that was killed")
-    cache.save(folded, "other", 18)
+    cache.save(folded, "other")
     assert os.listdir(path.parent) == [NAME]

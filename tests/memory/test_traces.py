@@ -44,6 +44,16 @@ def test_what_lies_across_two_pieces_of_a_file_is_found(moments, monkeypatch):
         assert counts(traces, bytes(start) + item.source.encode())["name"] == 1
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float64])
+@pytest.mark.parametrize("length", [8, 16, 32])
+def test_different_windows_have_different_fingerprints_though_numbers_end_in_zeros(dtype, length):
+    numbers = np.random.default_rng(2).normal(size=60_000).astype(np.float16).astype(dtype)
+    content = numbers.tobytes()
+    windows = np.lib.stride_tricks.sliding_window_view(np.frombuffer(content, np.uint8), length)[:: numbers.itemsize]
+    prints = module._prints(content, length, key=7)[:: numbers.itemsize]
+    assert len(np.unique(prints)) == len(np.unique(windows, axis=0))
+
+
 def test_bytes_that_are_everywhere_leave_no_trace(moments):
     [item] = moments(1, P, D, K)
     plain = changed(item, source="a.jpg", tokens=np.zeros((P, D), np.float16), text="", preview=b"\0" * 99)
