@@ -50,6 +50,8 @@ def read_file(path: str | os.PathLike, batch: int) -> pa.RecordBatchReader:
     Raises:
         InputError: no such file, no export of a memory, or one that is truncated or damaged.
     """
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such file; {GIVE}")
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             if FORMAT.encode() not in (file.schema_arrow.metadata or {}):
@@ -59,8 +61,7 @@ def read_file(path: str | os.PathLike, batch: int) -> pa.RecordBatchReader:
     except pa.ArrowInvalid as error:
         raise InputError(f"{path}: truncated, or no export of a memory; {GIVE}") from error
     except OSError as error:
-        if error.strerror is None:  # the checksum of a page
-            raise InputError(f"{path}: damaged ({str(error).splitlines()[0]}); export it again") from error
-        raise InputError(f"{path}: cannot be read ({error.strerror}); {GIVE}") from error
+        reason = os.strerror(error.errno) if error.errno else str(error).splitlines()[0]  # such as a page's checksum
+        raise InputError(f"{path}: cannot be read ({reason}); give a whole file that export wrote") from error
     file = pq.ParquetFile(path)
     return pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches(batch))
