@@ -298,7 +298,7 @@ def test_another_model_is_refused_until_it_has_perceived_the_memory_anew(call, r
     other.save("other")
     status, output, errors = call("search", "train to Ulm", "--memory", trip, model="other")
     assert (status, output) == (1, "")
-    [line] = errors
+    line = errors[-1]  # saving has shown a bar before
     assert line.startswith("mm-memgpt: error: trip: ")
     assert "mm-memgpt memory reencode" in line
     assert rows("memory", "info", trip)[0]["items"] > 4  # whoever looks needs no model
@@ -350,7 +350,8 @@ def test_a_place_without_a_memory_is_one_line_and_stays_as_it_is(arguments, call
         status, output, errors = call(*(place if word == "PLACE" else word for word in arguments))
         assert (status, output) == (1, "")
         [line] = errors
-        assert line.startswith(f"mm-memgpt: error: {place}: ")
+        assert line.startswith("mm-memgpt: error: ")
+        assert f"{place}: " in line
     assert not Path("nowhere").exists()
     assert [path.name for path in Path("full").iterdir()] == ["letter.txt"]
 

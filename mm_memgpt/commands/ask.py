@@ -53,4 +53,4 @@ def lines(answer: Answer, address: str) -> list[str]:
         f"{source.evidence:6.2f} nats  {place(source.path, source.start, source.end, source.text)}"
         for source in answer.sources
     )
-    return [answer.text, f"confidence {answer.confidence:.2f}, {answer.grounded:.2f} nats from the memory:", *sources]
+    return [answer.text, f"confidence {answer.confidence:.2f}, grounded by {answer.grounded:.2f} nats:", *sources]

@@ -8,6 +8,7 @@ from typing import Any
 from mm_memgpt.commands.memory_lines import amount, when
 from mm_memgpt.commands.memory_place import place_of, speak
 from mm_memgpt.memory.archive import Archive
+from mm_memgpt.types import MODALITIES
 
 
 def run(arguments: Namespace) -> int:
@@ -50,7 +51,7 @@ def lines(found: dict[str, Any]) -> list[str]:
     sources = found["sources"]
     kinds = Counter(kind for source in sources for kind in source["modalities"])
     head = f"{found['memory']}: {amount(found['items'], 'item')} of {amount(len(sources), 'source')}"
-    of_kind = ", ".join(f"{kind} in {count:,}" for kind, count in kinds.items())
+    of_kind = ", ".join(f"{kind} in {kinds[kind]:,}" for kind in MODALITIES if kind in kinds)
     return [
         f"{head} ({of_kind})" if of_kind else head,
         f"perceived by encoder {found['fingerprint']}",
