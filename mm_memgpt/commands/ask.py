@@ -46,7 +46,7 @@ def as_json(answer: Answer) -> dict[str, Any]:
 
 
 def lines(answer: Answer, address: str) -> list[str]:
-    """The answer, how sure it is, and a line a source, the one that did most for it first."""
+    """The answer, how sure it is, and a line a source, in the order of the answer's."""
     if answer.declined:
         return [f"no answer: {address} holds too little about this"]
     sources = (
