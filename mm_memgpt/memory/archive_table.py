@@ -81,9 +81,10 @@ def find_table(address: str) -> "LanceTable | None":
 
 def open_at(address: str) -> "LanceTable | None":
     """The table at an address as it is; None where there is none."""
-    database = connect(address)
     try:
-        return database.open_table(NAME)
+        return connect(address).open_table(NAME)
+    except InputError:
+        raise
     except (OSError, RuntimeError, ValueError) as error:  # as lancedb puts it
         if f"'{NAME}' was not found" in str(error):
             return None
