@@ -6,8 +6,8 @@
 
 Notable: keys are nano's, of sentences people wrote about photos; where there are more rows than sentences, a row is a
 sentence's key with noise as large as what parts two sentences about one photo. Queries are keys of other sentences. All
-memories are asked in turn, ten queries each. Ours returns whole items from disk, by way of `Archive.search`; faiss returns
-numbers from memory; SQLite has a row a key, which numpy multiplies. Items here have few tokens, to spare the disk.
+memories are asked in turn, ten queries each. Ours returns whole items from disk, by way of `Archive.search`; faiss
+returns numbers from memory; SQLite has a row a key, which numpy multiplies. Items have few tokens, to spare the disk.
 
 n rows   k key width   q queries
 """
