@@ -73,6 +73,6 @@ def fuse(*ranked: Sequence[int]) -> dict[int, float]:
 
 def cosine(one: np.ndarray, other: np.ndarray) -> float:
     """Of two keys (k,); 0 where one has no length."""
-    one, other = one.astype(np.float64), other.astype(np.float64)
+    one, other = np.asarray(one, np.float64), np.asarray(other, np.float64)
     length = np.linalg.norm(one) * np.linalg.norm(other)
     return float(one @ other / length) if length else 0.0

@@ -25,10 +25,11 @@ from mm_memgpt.memory.archive import Archive
 from mm_memgpt.memory.archive_rows import Shape
 from mm_memgpt.memory.item import Item, new_id
 
-address, name, until = sys.argv[1], sys.argv[2], time.time() + float(sys.argv[3])
+address, name, seconds = sys.argv[1:]
 module.EVERY = 7  # upkeep is among what is killed
 with Archive.open(address, shape=Shape(3, 4, 5), fingerprint="nano 1", create=True) as archive:
     print("ready", flush=True)
+    until = time.time() + float(seconds)
     number = 0
     while time.time() < until:
         items = []
@@ -121,6 +122,8 @@ def test_two_that_add_and_one_that_asks_lose_nothing_and_starve_nobody(tmp_path)
     Archive.open(address, **NEW).close()
     writers = [start(address, name, seconds) for name in ("one", "other")]
     lines: list[list[str]] = [[], []]
+    for writer in writers:
+        assert writer.stdout.readline() == "ready\n"
     readers = [
         threading.Thread(target=lambda at=at: lines[at].extend(writers[at].stdout.read().splitlines()))
         for at in range(2)
