@@ -44,6 +44,7 @@ with Archive.open(address, shape=Shape(3, 4, 5), fingerprint="nano 1", create=Tr
         archive.add(items)
         os.write(1, "".join(item.id + "\\n" for item in items).encode())
         if number % 11 == 0:
+            os.write(1, f"?{items[0].id}\\n".encode())
             archive.delete([items[0].id])
             os.write(1, f"-{items[0].id}\\n".encode())
             archive.purge()
@@ -56,8 +57,14 @@ def start(address: Path, name: str, seconds: float) -> subprocess.Popen:
 
 
 def acknowledged(lines: list[str]) -> list[str]:
-    gone = {line[1:] for line in lines if line.startswith("-")}
-    return [line for line in lines if len(line) == 32 and line not in gone]
+    """Items that must be there: added, and never about to be deleted."""
+    doubtful = {line[1:] for line in lines if line.startswith("?")}
+    return [line for line in lines if len(line) == 32 and line not in doubtful]
+
+
+def deleted(lines: list[str]) -> set[str]:
+    """Items that must not be there."""
+    return {line[1:] for line in lines if line.startswith("-")}
 
 
 def test_threads_and_archives_of_one_process_take_turns(tmp_path, item):
@@ -109,6 +116,7 @@ def test_killed_at_any_moment_a_memory_opens_with_all_that_was_acknowledged_once
             there = [stored.item.id for stored in archive.since()]
         assert len(set(there)) == len(there)
         assert set(acknowledged(lines)) <= set(there)
+        assert not deleted(lines) & set(there)
         mine = acknowledged(output.splitlines())
         assert [one for one in there if one in set(mine)] == mine
     following.kill()
