@@ -123,6 +123,8 @@ class SoundAugment:
 
 PRECISIONS = ("fp32", "bf16")
 
+OPTIMISERS = ("adamw", "sgd")
+
 
 @dataclass(kw_only=True)
 class Optimiser:
@@ -137,7 +139,7 @@ class Optimiser:
     rate: float = 1e-3
     """Peak learning rate."""
     trunk_rate: float = 1.0
-    """Multiple of the rate for the image trunk; 0 freezes it."""
+    """Multiple of the rate for the image trunk, or the backbone of a task; 0 freezes it."""
     gate_rate: float = 10.0
     """Multiple of the rate for the gates."""
     weight_decay: float = 0.05
@@ -148,10 +150,17 @@ class Optimiser:
     """Largest norm of the gradient."""
     precision: str = "fp32"
     """fp32, or bf16 for mixed precision."""
+    name: str = "adamw"
+    """adamw (arXiv:1711.05101), or sgd with momentum."""
+    momentum: float = 0.9
+    """Of sgd."""
 
     def __post_init__(self) -> None:
         known = ", ".join(PRECISIONS)
         require(self.precision in PRECISIONS, f"optimiser.precision {self.precision!r} is unknown; known: {known}")
+        known = ", ".join(OPTIMISERS)
+        require(self.name in OPTIMISERS, f"optimiser.name {self.name!r} is unknown; known: {known}")
+        require(0 <= self.momentum < 1, f"optimiser.momentum {self.momentum} must lie in 0..1; try momentum=0.9")
         require(0 <= self.warmup <= 1, f"optimiser.warmup {self.warmup} must lie in 0..1; try warmup=0.05")
         for name in ("epochs", "rate", "clip"):
             require(getattr(self, name) > 0, f"optimiser.{name} {getattr(self, name)} must be above 0")
@@ -253,8 +262,8 @@ class Recipe:
         require(self.workers >= 0, f"workers {self.workers} must be at least 0; try workers=1")
 
 
-def read_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
-    """Reads and checks a YAML recipe, after setting each "a.b=c" of `overrides` (c is read as YAML).
+def read_recipe(path: str | Path, overrides: list[str] | None = None, kind: type[Any] = Recipe) -> Any:
+    """Reads and checks a YAML recipe of a kind, after setting each "a.b=c" of `overrides` (c is read as YAML).
 
     Raises:
         InputError: missing file, broken YAML, an unknown key, a wrong value; the message names file and key.
@@ -270,7 +279,7 @@ def read_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
         require(isinstance(values, dict), "a recipe is a mapping of keys")
         for override in overrides or []:
             _set(values, override)
-        return build(Recipe, values)
+        return build(kind, values)
     except ValueError as error:
         raise InputError(f"{path}: {error}") from None
 

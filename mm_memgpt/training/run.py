@@ -1,7 +1,7 @@
-"""`mm-memgpt train`: a recipe to a trained part, by the one loop.
+"""A recipe to a trained part, by the one loop: `mm-memgpt train`, `pretrain` and `finetune`.
 
-Notable: the best checkpoint by validation loss is what is kept; a run that was killed while it wrote a checkpoint
-resumes from the one before.
+Notable: the best checkpoint by validation is what is kept, by its loss unless the task measures something better; a run
+that was killed while it wrote a checkpoint resumes from the one before.
 """
 
 import json
@@ -9,17 +9,19 @@ import math
 import platform
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import TrainingArguments, set_seed
 
 from mm_memgpt.datasets.base import stream as open_stream
-from mm_memgpt.training.recipe import Recipe, read_recipe
+from mm_memgpt.training.mixture import Examples
+from mm_memgpt.training.recipe import Optimiser, Recipe, read_recipe
 from mm_memgpt.training.skipped import Skipped
 from mm_memgpt.training.sources import place, reader_of
 from mm_memgpt.training.stream import FixedSamples, SampleStream, StreamedSamples, Transform
@@ -36,6 +38,44 @@ def train(recipe_path: str | Path, overrides: list[str] | None = None, resume: b
         ImportError: a package that only training needs is not installed; the message names the extra.
     """
     recipe = read_recipe(recipe_path, overrides)
+
+    def build(skipped: Skipped) -> tuple[Task, Samples, Samples]:
+        task = build_task(recipe)
+        return task, *(samples_of(recipe, task, skipped) if task.examples is None else task.examples(skipped))
+
+    return run(recipe, build, resume)
+
+
+class Running(Protocol):
+    """What a recipe of any kind says of its run."""
+
+    output: str
+    seed: int
+    checkpoints: int
+    workers: int
+
+    @property
+    def optimiser(self) -> Optimiser: ...
+
+
+Samples = SampleStream | StreamedSamples | FixedSamples | Examples
+"""What is learned from, or validated on."""
+
+
+def run(
+    recipe: Running, build: Callable[[Skipped], tuple[Task, Samples, Samples]], resume: bool = False
+) -> dict[str, float]:
+    """Runs a task to its end and keeps the best weights; returns the last validation figures.
+
+    Args:
+        recipe: where it goes and how long it takes.
+        build: the task, with the samples of training and validation; it is told whom to tell of broken samples.
+        resume: whether to go on from the last checkpoint.
+
+    Raises:
+        InputError: nothing to resume, an output folder that holds another run, or what `build` finds wrong.
+        ImportError: a package that only training needs is not installed; the message names the extra.
+    """
     require_packages()
     set_seed(recipe.seed)
     output = Path(recipe.output)
@@ -44,19 +84,19 @@ def train(recipe_path: str | Path, overrides: list[str] | None = None, resume: b
         raise InputError(f"{output}: no checkpoint to resume; leave out --resume")
     if last is not None and not resume:
         raise InputError(f"{output}: holds checkpoints of an earlier run; add --resume or --set output=ANOTHER")
-    task = build_task(recipe)
     skipped = Skipped(output / "skipped.jsonl")
     if not resume:
         skipped.path.unlink(missing_ok=True)  # of a run that ended before its first checkpoint
-    stream, val = samples_of(recipe, task, skipped) if task.examples is None else task.examples(skipped)
+    task, stream, val = build(skipped)
     trainer = RecipeTrainer(
         task.model,
-        training_arguments(recipe, len(stream), task.given),
+        training_arguments(recipe, len(stream), task.given, task.best),
         data_collator=task.collate,
         train_dataset=stream,
         eval_dataset=val,
         objective=task.objective,
         settings=recipe.optimiser,
+        measure=task.measure,
     )
     started = time.monotonic()
     task.model.to(memory_format=torch.channels_last)  # convolves faster on a CPU, and on a GPU in half precision
@@ -115,7 +155,7 @@ def counted(skipped: list[str]) -> str:
     return f"{len(skipped)} {'sample' if len(skipped) == 1 else 'samples'}: {'; '.join(skipped[:3])}{more}"
 
 
-def training_arguments(recipe: Recipe, samples: int, given: str) -> TrainingArguments:
+def training_arguments(recipe: Running, samples: int, given: str, best: str = "loss") -> TrainingArguments:
     """The recipe in the Trainer's words: one pass over the stream, which already holds all epochs."""
     settings = recipe.optimiser
     steps = max(1, math.ceil(samples / (settings.batch * settings.accumulate)))
@@ -142,8 +182,8 @@ def training_arguments(recipe: Recipe, samples: int, given: str) -> TrainingArgu
         save_steps=save_every,
         save_total_limit=2,
         load_best_model_at_end=True,
-        metric_for_best_model="eval_loss",
-        greater_is_better=False,
+        metric_for_best_model=f"eval_{best}",
+        greater_is_better=best != "loss",
         logging_steps=log_every,
         disable_tqdm=False,
         report_to=["tensorboard"],

@@ -73,6 +73,10 @@ class Task(NamedTuple):
     """The readers of the training sources, where the task has opened them itself."""
     examples: Callable[[Skip], tuple[Examples, Examples]] | None = None
     """The examples of training and validation, of a task that makes them itself; it is told of broken samples."""
+    measure: Callable[[], dict[str, float]] | None = None
+    """Further figures on validation, taken at each checkpoint."""
+    best: str = "loss"
+    """What chooses the checkpoint: the loss, which is to be low, or a figure of `measure`, which is to be high."""
 
 
 def build_task(recipe: Recipe) -> Task:

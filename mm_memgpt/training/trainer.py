@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.utils.data import SequentialSampler
-from transformers import ProgressCallback, Trainer
+from transformers import PreTrainedModel, ProgressCallback, Trainer
 
 from mm_memgpt.layers.gate import Gate
 from mm_memgpt.training.recipe import Optimiser
@@ -22,13 +22,18 @@ Objective = Callable[[nn.Module, dict[str, Tensor]], dict[str, Tensor]]
 
 
 def parameter_groups(model: nn.Module, settings: Optimiser) -> list[dict[str, Any]]:
-    """Every trainable parameter once: gates, trunk and rest, matrices with weight decay and the others without."""
+    """Every trainable parameter once: gates, trunk or backbone, and the rest; only matrices with weight decay.
+
+    Args:
+        model: what lies in its `trunk`s, and in its `backbone`, is what was trained before.
+        settings: rates and weight decay.
+    """
     gates = {id(m.alpha) for m in model.modules() if isinstance(m, Gate)}
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        gate, trunk = id(parameter) in gates, ".trunk." in f".{name}"
+        gate, trunk = id(parameter) in gates, ".trunk." in f".{name}" or name.startswith("backbone.")
         rate = settings.gate_rate if gate else settings.trunk_rate if trunk else 1.0
         decay = settings.weight_decay if parameter.ndim > 1 and not gate else 0.0
         groups.setdefault((rate, decay), []).append(parameter)
@@ -49,18 +54,30 @@ class Progress(ProgressCallback):
 class RecipeTrainer(Trainer):
     """Trainer over a SampleStream, by an objective and the recipe's optimiser."""
 
-    def __init__(self, *args: Any, objective: Objective, settings: Optimiser, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        objective: Objective,
+        settings: Optimiser,
+        measure: Callable[[], dict[str, float]] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.remove_callback(ProgressCallback)
         self.add_callback(Progress)
         self.objective = objective
         self.settings = settings
+        self.measure = measure
         self.parts: dict[str, list[Tensor]] = {}
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         if self.optimizer is None:
             groups = parameter_groups(self.model if model is None else model, self.settings)
-            self.optimizer = torch.optim.AdamW(groups, lr=self.settings.rate, betas=(0.9, 0.98))
+            settings = self.settings
+            if settings.name == "sgd":
+                self.optimizer = torch.optim.SGD(groups, lr=settings.rate, momentum=settings.momentum)
+            else:
+                self.optimizer = torch.optim.AdamW(groups, lr=settings.rate, betas=(0.9, 0.98))
         return self.optimizer
 
     def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
@@ -79,12 +96,23 @@ class RecipeTrainer(Trainer):
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """As the library's, but the random numbers stay as they were: starting a loader draws one, at times."""
         with torch.random.fork_rng():
-            return super().evaluate(*args, **kwargs)
+            figures = super().evaluate(*args, **kwargs)
+            if self.measure is not None:
+                measured = {f"eval_{name}": value for name, value in self.measure().items()}
+                self.log(measured)
+                figures |= measured
+            return figures
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Tensor] | None = None) -> None:
-        """Weights leave in the plain memory layout, because safetensors takes no other."""
+        """Weights leave in the plain memory layout, because safetensors takes no other, and tied ones once."""
         state_dict = self.model.state_dict() if state_dict is None else state_dict
-        super()._save(output_dir, {name: value.contiguous() for name, value in state_dict.items()})
+        plain, seen = {}, set()
+        for name, value in state_dict.items():
+            place = (value.data_ptr(), value.shape)
+            if place not in seen or value.numel() == 0 or isinstance(self.model, PreTrainedModel):
+                plain[name] = value.contiguous()
+            seen.add(place)
+        super()._save(output_dir, plain)
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         if "loss" in logs:
