@@ -1,4 +1,4 @@
-"""How well classes are told apart: accuracy and the F1 family as scikit-learn has them, the confusion matrix, each class.
+"""How well classes are told apart: accuracy and the F1 family of scikit-learn, the confusion matrix, each class.
 
 Notable: every figure follows from three counts a class (right, true, predicted), so examples in one cell of the
 confusion matrix are alike, and a resample draws cells; a macro average is over the classes that occur in the truth or
