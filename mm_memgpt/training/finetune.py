@@ -93,6 +93,7 @@ def _built(
             keep,
             given=task.given,
             measure=_measure(model, task, validated),
+            short=False,
             best=task.best,
         ),
         learned,

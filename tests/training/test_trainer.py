@@ -1,5 +1,7 @@
 """The optimiser's groups, the order of the data, and the weights that leave."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -69,6 +71,15 @@ def trainer(write_recipe, tmp_path) -> RecipeTrainer:
         objective=lambda model, batch: {"loss": model.weight.sum() * 0 + batch["pixel_values"].float().mean()},
         settings=recipe.optimiser,
     )
+
+
+def test_the_optimiser_is_the_recipes(trainer):
+    assert type(trainer.create_optimizer()) is torch.optim.AdamW
+    trainer.optimizer = None
+    trainer.settings = replace(SETTINGS, name="sgd", momentum=0.7)
+    sgd = trainer.create_optimizer()
+    assert type(sgd) is torch.optim.SGD
+    assert {group["momentum"] for group in sgd.param_groups} == {0.7}
 
 
 def test_the_data_come_in_the_stream_s_order(trainer):
