@@ -6,7 +6,6 @@ broken raises only when it is asked for. A source that is too large or too far a
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from glob import glob, has_magic
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,6 +16,7 @@ from mm_memgpt.datasets.flickr import read_flickr
 from mm_memgpt.datasets.folder import FolderReader
 from mm_memgpt.datasets.hub import SCHEME, HubReader, is_saved, stream_hub
 from mm_memgpt.datasets.parquet import ParquetReader
+from mm_memgpt.datasets.paths import Source, expand_braces, find_paths
 from mm_memgpt.datasets.shards import ShardReader, stream_shards
 from mm_memgpt.types import InputError, Sample
 
@@ -102,8 +102,6 @@ TAKES = {
 """Which kinds of source have columns to name, sounds and clips among them, splits to choose from, photos elsewhere, and
 columns to choose samples by."""
 
-Source = str | PathLike[str]
-
 
 def read(
     source: Source | Sequence[Source],
@@ -146,7 +144,7 @@ def read(
         if where:
             raise InputError(f"{source}: a hub dataset takes no where; leave it out")
         return HubReader(source, columns, split)
-    paths = _paths(source)
+    paths = find_paths(source)
     kinds = {_kind(path): path for path in paths}
     if unknown := sorted(kinds.keys() - READERS.keys()):
         raise InputError(f"{kinds[unknown[0]]}: no reader for {unknown[0] or 'a name without ending'}; give {KNOWN}")
@@ -187,8 +185,8 @@ def shard_list(source: Source | Sequence[Source]) -> list[str]:
     if not isinstance(source, (str, PathLike)):
         return [shard for one in source for shard in shard_list(one)]
     if is_remote(source):
-        return _braces(fspath(source))
-    return [str(path) for path in _paths(source)]
+        return expand_braces(fspath(source))
+    return [str(path) for path in find_paths(source)]
 
 
 def samples(reader: Reader) -> Iterator[Sample | InputError]:
@@ -220,35 +218,3 @@ def _only(paths: list[Path]) -> Path:
     if len(paths) > 1:
         raise InputError(f"{paths[1]}: a second list of captions; read one at a time")
     return paths[0]
-
-
-def _paths(source: Source | Sequence[Source]) -> list[Path]:
-    if not isinstance(source, (str, PathLike)):
-        if paths := [path for one in source for path in _paths(one)]:
-            return paths
-        raise InputError("an empty list of data files; give at least one")
-    path = Path(source)
-    if path.exists():
-        return [path]
-    if "{" in str(path):
-        return [found for one in _braces(str(path)) for found in _paths(one)]
-    if not has_magic(str(path)):
-        raise InputError(f"{path}: no such file or folder; check the path")
-    if paths := [Path(match) for match in sorted(glob(str(path), recursive=True))]:
-        return paths
-    raise InputError(f"{path}: no file matches this pattern; check it")
-
-
-def _braces(pattern: str) -> list[str]:
-    """The names that braces stand for: three of "{000..002}.tar"."""
-    try:
-        from braceexpand import UnbalancedBracesError, braceexpand
-    except ImportError as error:
-        raise ImportError(f'{pattern}: names in braces need webdataset: pip install "mm-memgpt[train]"') from error
-    try:
-        names = list(braceexpand(pattern))
-    except UnbalancedBracesError as error:
-        raise InputError(f"{pattern}: {error}; write it as {{000..009}}") from None
-    if names == [pattern] and "{" in pattern:
-        raise InputError(f"{pattern}: no such file or folder; check the path")
-    return names

@@ -77,8 +77,19 @@ def stream_hub(name: str, columns: Mapping[str, str], split: str | None) -> Iter
 def _load(
     name: str, columns: Mapping[str, str], split: str | None, streaming: bool
 ) -> "tuple[Dataset | IterableDataset, dict[str, str]]":
+    rows = load_rows(name, split, streaming)
+    return rows, _columns(name, rows.features, columns)
+
+
+def load_rows(name: str, split: str | None = None, streaming: bool = False) -> "Dataset | IterableDataset":
+    """The rows of one split as they are; photos and sounds stay encoded, as {bytes, path}.
+
+    Raises:
+        InputError: no such dataset or split, or several splits and none chosen.
+        ImportError: Hugging Face datasets is not installed.
+    """
     try:
-        from datasets import Image, get_dataset_split_names, load_dataset, load_from_disk
+        from datasets import Audio, Image, get_dataset_split_names, load_dataset, load_from_disk
     except ImportError as error:
         raise ImportError(f'reading {name} needs Hugging Face datasets: pip install "mm-memgpt[train]"') from error
     place, _, configuration = name.removeprefix(SCHEME).partition(":")
@@ -98,10 +109,10 @@ def _load(
     except Exception as error:  # the library has no common ground for what a builder, a file or a network may raise
         ways = "give a folder that is here, or a hub name (hub:owner/name) where the hub can be reached"
         raise InputError(f"{name}: cannot be loaded ({reason(error)[:200]}); {ways}") from None
-    found = _columns(name, rows.features, columns)
-    if "image" in found and isinstance(rows.features[found["image"]], Image):
-        rows = rows.cast_column(found["image"], Image(decode=False))
-    return rows, found
+    for column, kind in (rows.features or {}).items():
+        if isinstance(kind, (Audio, Image)):
+            rows = rows.cast_column(column, type(kind)(decode=False))
+    return rows
 
 
 def _chosen(name: str, splits: list[str], split: str | None) -> str | None:

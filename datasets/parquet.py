@@ -162,7 +162,7 @@ class ParquetReader:
         try:
             return source, {role: table[column][row].as_py() for role, column in file.columns.items()}
         except UnicodeDecodeError as error:
-            raise _not_utf_8(source, error) from None
+            raise not_utf_8(source, error) from None
 
     def texts(self) -> Iterator[str]:
         """All captions and texts, row by row. No photo is read, and no more than a thousand rows are held at a time."""
@@ -174,7 +174,7 @@ class ParquetReader:
 
     def _table(self, number: int) -> pa.Table:
         if number not in self.tables:
-            with _opened(self.files[number].path) as opened:
+            with open_parquet(self.files[number].path) as opened:
                 columns = list(self.files[number].columns.values())
                 # no threads: a forked worker process has none of its parent's
                 self.tables[number] = opened.read(columns=columns, use_threads=False)
@@ -182,7 +182,12 @@ class ParquetReader:
 
 
 @contextmanager
-def _opened(path: FilePath) -> Iterator[pq.ParquetFile]:
+def open_parquet(path: FilePath) -> Iterator[pq.ParquetFile]:
+    """A file, open; what goes wrong while it is read says so in one line too.
+
+    Raises:
+        InputError: missing, empty, no Parquet file, cut short, broken, or with text that is not UTF-8.
+    """
     with open_file(path) as file:
         try:
             with pq.ParquetFile(file) as parquet:
@@ -191,7 +196,7 @@ def _opened(path: FilePath) -> Iterator[pq.ParquetFile]:
             problem = f"not a Parquet file, or one cut short or broken ({reason(error)})"
             raise InputError(f"{path}: {problem}; copy or download it again") from None
         except UnicodeDecodeError as error:
-            raise _not_utf_8(path, error) from None
+            raise not_utf_8(path, error) from None
 
 
 def _chosen(file: _File, where: Mapping[str, Any]) -> _File:
@@ -206,7 +211,7 @@ def _chosen(file: _File, where: Mapping[str, Any]) -> _File:
 def _rows(file: _File, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
     """These columns of the rows that are taken."""
     taken = set(file.rows) if isinstance(file.rows, array) else file.rows
-    with _opened(file.path) as opened:
+    with open_parquet(file.path) as opened:
         if missing := [column for column in columns if column not in opened.schema_arrow.names]:
             has = ", ".join(opened.schema_arrow.names)
             raise InputError(f"{file.path}: no column {missing[0]!r}; it has {has}")
@@ -215,12 +220,13 @@ def _rows(file: _File, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
             yield from (values for values in batch.to_pylist() if next(number) in taken)
 
 
-def _not_utf_8(place: FilePath, error: UnicodeDecodeError) -> InputError:
+def not_utf_8(place: FilePath, error: UnicodeDecodeError) -> InputError:
+    """What is wrong with a text, as an error that names its place."""
     return InputError(f"{place}: text is not UTF-8 ({reason(error)}); write the file again with its text decoded")
 
 
 def _footer(path: FilePath, named: Mapping[str, str]) -> _File:
-    with _opened(path) as opened:
+    with open_parquet(path) as opened:
         rows, schema = opened.metadata.num_rows, opened.schema_arrow
     if rows == 0:
         raise InputError(f"{path}: holds no row; leave it out")
