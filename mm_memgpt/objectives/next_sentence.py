@@ -21,7 +21,7 @@ def next_sentence_loss(logits: Tensor, is_next: Tensor) -> Tensor:
 
 
 class NextSentenceHead(nn.Module):
-    """From the first token's hidden state (b, d) to the two answers (b, 2): W_2 tanh(W_1 h), as BERT's pooler and head."""
+    """From the first token's hidden state (b, d) to the two answers (b, 2): W_2 tanh(W_1 h), BERT's pooler and head."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from mm_memgpt.datasets.document import DOCUMENT_SUFFIXES, sentences, split
 from mm_memgpt.datasets.fields import as_text
+from mm_memgpt.datasets.paths import find_paths
 from mm_memgpt.datasets.table import column, read_table
 from mm_memgpt.training.stream import Skip
 from mm_memgpt.types import InputError
@@ -58,7 +59,7 @@ class Corpus(Sequence[Piece]):
 
 
 def cut(documents: Sequence[Document], characters: int) -> Corpus:
-    """The documents as pieces of as many whole sentences as fit into so many characters, and of one sentence at least."""
+    """The documents as pieces of as many whole sentences as fit into so many characters, and at least of one."""
     pieces = []
     for number, document in enumerate(documents):
         begin, length = 0, 0
@@ -85,8 +86,9 @@ def read_documents(files: Sequence[str], text: str, skip: Skip) -> list[Document
 
 def _documents(file: str, text: str, skip: Skip) -> Iterator[Document]:
     if Path(file).suffix.lower() in DOCUMENT_SUFFIXES:
-        if found := tuple(sentence.text for sentence in sentences(file)):
-            yield Document(file, found)
+        for path in find_paths(file):
+            if found := tuple(sentence.text for sentence in sentences(path)):
+                yield Document(str(path), found)
         return
     for place, [written] in read_texts(file, {"text": text}, skip):
         if found := tuple(split(written)):
@@ -104,6 +106,12 @@ def read_texts(file: str, columns: dict[str, str], skip: Skip) -> Iterator[tuple
     for number in range(len(table)):
         try:
             row: Any = table[number]
-            yield table.place(number), [as_text(row[name], table.place(number), name) for name in names]
+            yield table.place(number), [_written(row[name], table.place(number), name) for name in names]
         except InputError as error:
             skip(error)
+
+
+def _written(value: Any, place: str, name: str) -> str:
+    """A cell's text; the texts of a list, such as the turns of a dialogue, are lines."""
+    lines = value if isinstance(value, (list, tuple)) else [value]
+    return "\n".join(as_text(line, place, name) for line in lines)

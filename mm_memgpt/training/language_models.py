@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 from transformers import (
     CONFIG_MAPPING,
     MODEL_FOR_CAUSAL_LM_MAPPING,
@@ -67,6 +66,11 @@ def fresh_config(values: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> 
         raise InputError(f"config: {_line(error)}") from None
 
 
+def reads_both_ways(config: PreTrainedConfig) -> bool:
+    """Whether a family fills in masked words, so reads both ways; any other reads from left to right."""
+    return type(config) in MODEL_FOR_MASKED_LM_MAPPING
+
+
 def model_class(config: PreTrainedConfig, objectives: Iterable[str], name: str) -> type:
     """The auto class that a model of this config is loaded by, for these objectives.
 
@@ -76,7 +80,7 @@ def model_class(config: PreTrainedConfig, objectives: Iterable[str], name: str) 
     family, objectives = config.model_type, list(objectives)
     if config.is_encoder_decoder:
         raise InputError(f"{name}: {family} is an encoder-decoder; pre-training takes an encoder or a decoder")
-    if type(config) in MODEL_FOR_MASKED_LM_MAPPING:
+    if reads_both_ways(config):
         if "causal_language" in objectives:
             raise InputError(f"{name}: {family} reads both ways, causal_language from left to right; take a decoder")
         return AutoModelForMaskedLM

@@ -93,9 +93,7 @@ class Material(NamedTuple):
     """Texts that belong together, where they are given."""
 
 
-def material_of(
-    recipe: PretrainRecipe, documents: Sequence[Document], reading: Reading, skipped: Skipped
-) -> Material:
+def material_of(recipe: PretrainRecipe, documents: Sequence[Document], reading: Reading, skipped: Skipped) -> Material:
     """Texts, photos and pairs of a recipe.
 
     Raises:
@@ -104,7 +102,9 @@ def material_of(
     if not recipe.reads_text:
         if recipe.val is None:
             return Material(parted(photos_of(recipe, listed(recipe.photos or recipe.train))))
-        return Material((photos_of(recipe, listed(recipe.photos or recipe.train)), photos_of(recipe, listed(recipe.val))))
+        return Material(
+            (photos_of(recipe, listed(recipe.photos or recipe.train)), photos_of(recipe, listed(recipe.val)))
+        )
     characters = fitting(documents, reading)
     corpus = cut(documents, characters)
     if recipe.val is None:

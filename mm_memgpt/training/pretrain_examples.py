@@ -130,7 +130,7 @@ def halves(piece: Piece, generator: Random) -> tuple[str, str]:
 
 
 def tail(piece: Piece, characters: int) -> str:
-    """The last of the piece's sentences, but not all, that come nearest to a length: lengths must not tell the answer."""
+    """The last of the piece's sentences, not all, that come nearest to a length: lengths must not tell the answer."""
     ends = [" ".join(piece.sentences[place:]) for place in range(1, len(piece.sentences))]
     return min(ends, key=lambda end: abs(len(end) - characters))
 

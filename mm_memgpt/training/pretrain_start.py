@@ -22,6 +22,7 @@ from mm_memgpt.training.language_models import (
     read_config,
     read_language_model,
     read_tokenizer,
+    reads_both_ways,
     save_language_model,
 )
 from mm_memgpt.training.pretrain_recipe import PretrainRecipe
