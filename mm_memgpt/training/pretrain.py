@@ -17,9 +17,8 @@ from mm_memgpt.encoders.image import pixel_statistics
 from mm_memgpt.objectives.captioning import Captioning
 from mm_memgpt.objectives.mixture import Mixture
 from mm_memgpt.objectives.sentence_contrast import SentenceContrast
-from mm_memgpt.training.corpus import Corpus, Document, cut, read_documents, read_texts
+from mm_memgpt.training.corpus import Document, cut, read_documents, read_texts
 from mm_memgpt.training.examples import CaptionExample, PadText, SentenceExample
-from mm_memgpt.training.pretrain_start import Start, start_fresh, start_from
 from mm_memgpt.training.pretrain_examples import (
     Captioned,
     CausalText,
@@ -31,6 +30,7 @@ from mm_memgpt.training.pretrain_examples import (
     Views,
 )
 from mm_memgpt.training.pretrain_recipe import PretrainRecipe
+from mm_memgpt.training.pretrain_start import Start, start_fresh, start_from
 from mm_memgpt.training.recipe import Augment, Source, read_recipe
 from mm_memgpt.training.run import run
 from mm_memgpt.training.skipped import Skipped
