@@ -22,6 +22,7 @@ from transformers import TrainingArguments, set_seed
 from mm_memgpt.datasets.base import stream as open_stream
 from mm_memgpt.training.mixture import Examples
 from mm_memgpt.training.recipe import Optimiser, Recipe, read_recipe
+from mm_memgpt.training.rows import RowExamples
 from mm_memgpt.training.skipped import Skipped
 from mm_memgpt.training.sources import place, reader_of
 from mm_memgpt.training.stream import FixedSamples, SampleStream, StreamedSamples, Transform
@@ -58,7 +59,7 @@ class Running(Protocol):
     def optimiser(self) -> Optimiser: ...
 
 
-Samples = SampleStream | StreamedSamples | FixedSamples | Examples
+Samples = SampleStream | StreamedSamples | FixedSamples | Examples | RowExamples
 """What is learned from, or validated on."""
 
 

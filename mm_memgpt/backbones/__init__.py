@@ -1,0 +1,1 @@
+"""Backbones: any pretrained model by name or path, made to give Features."""

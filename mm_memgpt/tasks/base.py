@@ -1,0 +1,231 @@
+"""What a task is: which columns it reads, what it asks of a backbone, what it says of a row, and how right it was.
+
+Notable: a task holds no weights; those are in `TaskModel`. What most tasks share is here, and a task of its own kind
+(`retrieval`) replaces what differs.
+
+b rows   t tokens   w width of the adapter   o outputs
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from mm_memgpt.backbones.base import Inputs, Processor
+from mm_memgpt.datasets.fields import as_image, as_sound, as_text
+from mm_memgpt.datasets.table import Row, Table, column
+from mm_memgpt.evaluation.bootstrap import Score
+from mm_memgpt.types import InputError
+
+
+class Example(NamedTuple):
+    """A row as a task takes it."""
+
+    inputs: Inputs
+    target: Any = None
+    """What is to be predicted; None where the row does not say."""
+    place: str = ""
+    """The file and line or row it came from."""
+    further: Any = None
+    """What a task keeps of the row beside it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """What a task says of one row; str() gives the value."""
+
+    value: Any
+    """A label, a number, entities, an answer."""
+    confidence: float | None = None
+    """How sure it is, 0 to 1, of a task that can say."""
+    details: dict[str, Any] = field(default_factory=dict)
+    """What else there is to say, as JSON holds it."""
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+class Scores(NamedTuple):
+    """How right predictions were."""
+
+    values: dict[str, Score]
+    """By name, with 95% intervals."""
+    matrix: Any = None
+    """(k, k) counts, rows what is right, of a task with labels."""
+    per_class: Mapping[str, Mapping[str, float]] | None = None
+    """Figures of each label."""
+
+
+class Task:
+    """The part that tasks share: one reading of a row, an output layer on the adapter, a loss of its outputs.
+
+    Args:
+        columns: role to the column that plays it.
+        labels: what can be predicted, of a task with labels.
+        options: further settings, of `OPTIONS`.
+    """
+
+    name: ClassVar[str]
+    roles: ClassVar[dict[str, str]] = {}
+    """Roles beside the inputs, by what the recipe calls them, and what each is for."""
+    inputs: ClassVar[tuple[str, ...]] = ("text", "text_pair", "image", "sound")
+    """Kinds of input that it can read."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Roles that a recipe must name."""
+    best: ClassVar[str]
+    """The figure that chooses a checkpoint."""
+    OPTIONS: ClassVar[dict[str, Any]] = {}
+    """Names of further settings, with their defaults."""
+    given: ClassVar[str] = "labels"
+    """A key that every batch has."""
+    of_tokens: ClassVar[bool] = False
+    """Whether it says something of each token, not of the whole."""
+
+    def __init__(
+        self, columns: Mapping[str, str], labels: Sequence[str] = (), options: Mapping[str, Any] | None = None
+    ) -> None:
+        self.columns, self.labels = dict(columns), tuple(labels)
+        self.options = {**self.OPTIONS, **(options or {})}
+        if unknown := sorted(self.options.keys() - self.OPTIONS.keys()):
+            known = ", ".join(self.OPTIONS) or "none"
+            raise ValueError(f"task {self.name} has no option {unknown[0]!r}; known: {known}")
+        for role in self.columns:
+            if role not in (*self.inputs, *self.roles, "id"):
+                raise ValueError(
+                    f"task {self.name} takes no {role!r}; it takes {', '.join((*self.inputs, *self.roles))}"
+                )
+        for role in self.needs:
+            if role not in self.columns:
+                raise ValueError(f"task {self.name} needs the key {role!r}: the name of a column")
+        if not any(role in self.columns for role in self.inputs):
+            raise ValueError(f"task {self.name} reads nothing; name a column: {', '.join(self.inputs)}")
+
+    @classmethod
+    def learn(cls, columns: Mapping[str, str], table: Table, options: Mapping[str, Any] | None = None) -> "Task":
+        """The task with what it must know of its training rows beforehand: their labels.
+
+        Raises:
+            InputError: a column that is not there, or rows that cannot be learned from.
+            ValueError: columns or options that the task has no use for.
+        """
+        for role, name in columns.items():
+            column(table, name, role)
+        return cls(columns, (), options)
+
+    @property
+    def outputs(self) -> int:
+        """o, numbers that the output layer gives."""
+        raise NotImplementedError
+
+    def head(self, width: int) -> nn.Module:
+        """The output layer on an adapter of `width`."""
+        return nn.Linear(width, self.outputs)
+
+    def example(self, table: Table, index: int) -> Example:
+        """A row as the task takes it, with its target where the columns for that are there.
+
+        Raises:
+            InputError: a cell that cannot be used; the message names its place.
+        """
+        row, place = table[index], table.place(index)
+        return Example(self.read(row, place, table), self.target(row, place), place)
+
+    def read(self, row: Row, place: str, table: Table) -> Inputs:
+        """The inputs of a row."""
+        found: dict[str, Any] = {}
+        for role, name in self.columns.items():
+            if role in ("text", "text_pair"):
+                found[role] = as_text(row[name], place, name)
+            elif role == "image":
+                found[role] = as_image(row[name], place, name, table.folder)
+            elif role == "sound":
+                found[role] = as_sound(row[name], place, name, table.folder)
+        return Inputs(**found)
+
+    def target(self, row: Row, place: str) -> Any:
+        """What is right for a row; None where it does not say."""
+        return None
+
+    def size(self, table: Table, index: int) -> int:
+        """About how long a row is, in characters, to put those of like length together; 0 of one that is broken."""
+        try:
+            row = table[index]
+        except InputError:
+            return 0
+        return sum(len(str(row[name])) for role, name in self.columns.items() if role in ("text", "text_pair"))
+
+    def length(self, example: Example) -> int:
+        """The same of an example."""
+        return len(example.inputs.text or "") + len(example.inputs.text_pair or "")
+
+    def collate(self, processor: Processor) -> "Callable[[Sequence[Example]], dict[str, Any]]":
+        """What makes a batch of examples; it reaches a loader's worker processes."""
+        return Collate(self, processor)
+
+    def targets(self, examples: Sequence[Example], batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The targets of a batch as tensors; `batch` is what the processor made of the inputs."""
+        raise NotImplementedError
+
+    def loss(self, outputs: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+        """The loss of outputs (b, o), or (b, t, o), on their targets."""
+        raise NotImplementedError
+
+    def objective(self, model: nn.Module, batch: Mapping[str, Any]) -> dict[str, Tensor]:
+        """The loss of a model on a batch, as the training loop takes it."""
+        return {"loss": self.loss(model(batch), batch)}
+
+    def predict(self, model: nn.Module, examples: Sequence[Example]) -> list[Prediction]:
+        """What a model says of a few examples, in one batch."""
+        batch = model.prepare([example.inputs for example in examples])
+        return self.decode(model(batch).float().cpu(), {k: v.cpu() for k, v in batch.items()}, examples)
+
+    def decode(self, outputs: Tensor, batch: Mapping[str, Tensor], examples: Sequence[Example]) -> list[Prediction]:
+        """What outputs say of each example."""
+        raise NotImplementedError
+
+    def confidence(self, outputs: Tensor, batch: Mapping[str, Tensor], predictions: Sequence[Prediction]) -> Tensor:
+        """(b) a number, differentiable in the outputs, that is high where they say what `predictions` say: what is
+        explained."""
+        raise NotImplementedError
+
+    def score(self, predictions: Sequence[Prediction], examples: Sequence[Example]) -> Scores:
+        """How right predictions were of examples that have targets."""
+        raise NotImplementedError
+
+    def saved(self) -> dict[str, Any]:
+        """All that makes the task again: `TASKS[name](**saved)`."""
+        return {"columns": self.columns, "labels": list(self.labels), "options": self.options}
+
+
+class Collate:
+    """Examples to a batch: what the processor makes of their inputs, and their targets."""
+
+    def __init__(self, task: Task, processor: Processor) -> None:
+        self.task, self.processor = task, processor
+
+    def __call__(self, examples: Sequence[Example]) -> dict[str, Any]:
+        batch = self.processor([example.inputs for example in examples])
+        return batch | self.task.targets(examples, batch)
+
+
+def flat(values: Tensor) -> Tensor:
+    """What a processor says of tokens (b, n, t, ...), as the model's outputs have them: (b, n * t, ...)."""
+    return values.flatten(1, 2)
+
+
+def without_target(examples: Sequence[Example], role: str) -> None:
+    """Refuses an example without a target.
+
+    Raises:
+        InputError: it lacks one.
+    """
+    for example in examples:
+        if example.target is None:
+            raise InputError(f"{example.place}: says not what is right; name the column for {role}")
+
+
+def softmax(outputs: Tensor) -> Tensor:
+    """Probabilities (b, o) of outputs (b, o)."""
+    return torch.softmax(outputs.float(), dim=-1)

@@ -1,0 +1,139 @@
+"""`mm-memgpt finetune`: a table and a backbone to a model of a task, by the one loop.
+
+Notable: rows that cannot be used are named and passed over; validation is by the task's own figure, so the model that
+is kept is the one that was most often right.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from mm_memgpt.backbones.build import build as build_backbone
+from mm_memgpt.backbones.low_rank import adapt, merge
+from mm_memgpt.datasets.table import Table, check_ids, column, read_table
+from mm_memgpt.tasks.base import Example, Prediction, Task
+from mm_memgpt.tasks.model import TaskModel, create
+from mm_memgpt.training.finetune_recipe import FinetuneRecipe
+from mm_memgpt.training.recipe import read_recipe
+from mm_memgpt.training.rows import RowExamples, split
+from mm_memgpt.training.run import run
+from mm_memgpt.training.skipped import Skipped
+from mm_memgpt.training.tasks import Task as TrainingTask
+from mm_memgpt.types import InputError
+
+SPARED = 0.1
+"""Share of the training rows that validates where no others are given."""
+
+
+def finetune(recipe: FinetuneRecipe, resume: bool = False, adapter: nn.Module | None = None) -> dict[str, float]:
+    """Runs a recipe to its end and keeps the best model in its output folder; returns the last validation figures.
+
+    Args:
+        recipe: what is learned from what.
+        resume: whether to go on from the last checkpoint.
+        adapter: a module of your own in place of the recipe's, as `mm_memgpt.tasks.adapters` says.
+
+    Raises:
+        InputError: data, columns, a backbone or an output folder that cannot be used.
+        ImportError: a package that only training needs is not installed; the message names the extra.
+    """
+    try:
+        return run(recipe, lambda skipped: _built(recipe, skipped, adapter), resume)
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(str(error)) from None
+
+
+def finetune_file(path: str | Path, overrides: list[str] | None = None, resume: bool = False) -> dict[str, float]:
+    """As `finetune`, of a YAML recipe."""
+    return finetune(read_recipe(path, overrides, FinetuneRecipe), resume)
+
+
+def _built(
+    recipe: FinetuneRecipe, skipped: Skipped, adapter: nn.Module | None
+) -> tuple[TrainingTask, RowExamples, RowExamples]:
+    table = read_table(recipe.train, where=recipe.where)
+    task = recipe.kind.learn(recipe.columns, table, recipe.options)
+    if recipe.id is not None:
+        check_ids(table, recipe.id)
+    train, val = _parts(recipe, table)
+    backbone = build_backbone(
+        recipe.backbone, longest=recipe.longest, over=recipe.over, stride=recipe.stride, pretrained=recipe.pretrained
+    )
+    given = {"text" if role == "text_pair" else role for role in task.inputs if role in recipe.columns}
+    if odd := sorted(given - {*backbone.reads}):
+        reads = " and ".join(backbone.reads)
+        raise InputError(f"{recipe.backbone}: reads {reads}, no {odd[0]}; leave {odd[0]!r} out, or take nano")
+    torch.manual_seed(recipe.seed)
+    model = create(backbone, task, recipe.adapter if adapter is None else adapter)
+    if recipe.tuning == "lora":
+        adapt(backbone.modules_to_adapt, recipe.rank)
+    elif recipe.tuning == "frozen":
+        backbone.requires_grad_(False)
+    batch = recipe.batch
+    learned = RowExamples(table, train, task, recipe.epochs, recipe.seed, batch, skipped)
+    validated = RowExamples(val[0], val[1], task, 1, recipe.seed, batch, skipped)
+
+    def keep(output: Path) -> None:
+        if recipe.tuning == "lora":
+            merge(backbone.modules_to_adapt)
+        model.save(output)
+
+    collate = task.collate(backbone.processor)
+    return (
+        TrainingTask(
+            model,
+            task.objective,
+            None,
+            collate,
+            keep,
+            given=task.given,
+            measure=_measure(model, task, validated),
+            best=task.best,
+        ),
+        learned,
+        validated,
+    )
+
+
+def _parts(recipe: FinetuneRecipe, table: Table) -> tuple[Sequence[int], tuple[Table, Sequence[int]]]:
+    """The rows of training, and table and rows of validation."""
+    if recipe.val is None:
+        if len(table) < 2:
+            raise InputError(f"{table.name}: one row; give more, or rows of their own for validation: val")
+        train, val = split(len(table), SPARED, recipe.seed)
+        return train, (table, val)
+    other = read_table(recipe.val)
+    for role, name in recipe.columns.items():
+        column(other, name, role)
+    return range(len(table)), (other, range(len(other)))
+
+
+def _measure(model: TaskModel, task: Task, rows: RowExamples) -> Callable[[], dict[str, float]]:
+    """What measures the task's figures on validation rows, each of them once."""
+
+    def measure() -> dict[str, float]:
+        examples = [rows[place] for place in range(len(rows))]
+        training = model.training
+        scores = task.score(predict_all(model.eval(), task, examples, rows.batch), examples)
+        model.train(training)
+        return {name: score.value for name, score in scores.values.items()}
+
+    return measure
+
+
+@torch.inference_mode()
+def predict_all(model: TaskModel, task: Task, examples: Sequence[Example], batch: int = 32) -> list[Prediction]:
+    """What a model says of examples, in their order; those of like length are read together."""
+    lengths: list[Any] = [task.length(example) for example in examples]
+    order = sorted(range(len(examples)), key=lengths.__getitem__)
+    found: dict[int, Prediction] = {}
+    for begin in range(0, len(order), batch):
+        places = order[begin : begin + batch]
+        said = task.predict(model, [examples[place] for place in places])
+        found |= dict(zip(places, said, strict=True))
+    return [found[place] for place in range(len(examples))]
