@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 
-from mm_memgpt.training.pretrain import pretrain
+from mm_memgpt.training.pretrain import pretrain_file
 
 
 def run(arguments: Namespace) -> int:
@@ -12,6 +12,6 @@ def run(arguments: Namespace) -> int:
         InputError: a bad recipe, data or backbone, or an output folder that holds another run.
         ImportError: a package that only training needs is not installed.
     """
-    figures = pretrain(arguments.recipe, arguments.set, arguments.resume)
+    figures = pretrain_file(arguments.recipe, arguments.set, arguments.resume)
     print(" ".join(f"{name}={value:.4g}" for name, value in figures.items()))
     return 0

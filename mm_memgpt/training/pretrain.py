@@ -45,15 +45,19 @@ MEASURED = 200
 """Sentences of which the tokens are counted, to know how many characters a piece may have."""
 
 
-def pretrain(recipe_path: str | Path, overrides: list[str] | None = None, resume: bool = False) -> dict[str, float]:
-    """Runs a pre-training recipe to its end and keeps the best weights; returns the last validation figures.
+def pretrain(recipe: PretrainRecipe, resume: bool = False) -> dict[str, float]:
+    """Runs a recipe to its end and keeps the best weights; returns the last validation figures.
 
     Raises:
-        InputError: a bad recipe, data or backbone, objectives that do not fit it, or as `run` says.
+        InputError: data or a backbone that cannot be used, objectives that do not fit it, or as `run` says.
         ImportError: a package that only training needs is not installed; the message names the extra.
     """
-    recipe = read_recipe(recipe_path, overrides, PretrainRecipe)
     return run(recipe, partial(build, recipe), resume)
+
+
+def pretrain_file(path: str | Path, overrides: list[str] | None = None, resume: bool = False) -> dict[str, float]:
+    """As `pretrain`, of a YAML recipe."""
+    return pretrain(read_recipe(path, overrides, PretrainRecipe), resume)
 
 
 def build(recipe: PretrainRecipe, skipped: Skipped) -> tuple[Task, SampleStream, FixedSamples]:

@@ -3,7 +3,7 @@
 Notable: the smallest recipe has five keys: objectives, backbone, train, text and output.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from mm_memgpt.config import require
@@ -23,7 +23,7 @@ class PretrainRecipe:
     output: str
     """Folder for checkpoints, logs and the result."""
     backbone: str | None = None
-    """Model to start from, by folder or hub name, or one that ships here (nano)."""
+    """Model to start from: nano, minilm, or the folder or hub name of a language model or of a model of ours."""
     config: dict[str, Any] | None = None
     """In place of a backbone: a fresh model, by its family and sizes as transformers calls them: {model_type: bert}."""
     tokenizer: str | None = None
@@ -52,13 +52,31 @@ class PretrainRecipe:
     """Sentence contrast: what cosines are divided by."""
     smoothing: float = 0.0
     """Captioning: label smoothing."""
-    optimiser: Optimiser = field(default_factory=lambda: Optimiser(epochs=3, batch=32, rate=3e-4))
-    """How the weights move."""
+    epochs: float = 3.0
+    """Passes over the pieces of the texts, or the photos."""
+    batch: int = 32
+    """Pieces a step."""
+    accumulate: int = 1
+    """Steps gathered into one update."""
+    rate: float = 3e-4
+    """Peak learning rate."""
+    weight_decay: float = 0.01
+    """On matrices only."""
+    warmup: float = 0.05
+    """Share of the steps over which the rate rises."""
+    clip: float = 1.0
+    """Largest norm of the gradient."""
+    precision: str = "fp32"
+    """fp32, or bf16 for mixed precision."""
+    algorithm: str = "adamw"
+    """adamw, or sgd with momentum."""
+    momentum: float = 0.9
+    """Of sgd."""
+    checkpoints: int = 4
+    """How often the run is evaluated and saved; the best is kept."""
     seed: int = 2026
     """Seed of fresh weights, order, masks and pairs."""
-    checkpoints: int = 4
-    """How often the run is evaluated and saved."""
-    workers: int = 1
+    workers: int = 0
     """Processes that make the examples."""
 
     def __post_init__(self) -> None:
@@ -70,12 +88,19 @@ class PretrainRecipe:
         require(0 <= self.smoothing < 1, f"smoothing {self.smoothing} must be at least 0 and below 1; try 0.1")
         for name in ("val_samples", "checkpoints"):
             require(getattr(self, name) >= 1, f"{name} {getattr(self, name)} must be at least 1")
+        self.optimiser  # noqa: B018  # checks its values
         require(self.workers >= 0, f"workers {self.workers} must be at least 0; try workers=1")
         for key, objective in (("pair", "sentence_contrast"), ("photos", "captioning")):
             fits = getattr(self, key) is None or objective in self.learned
             require(fits, f"{key} is for {objective}, which has no weight; leave out {key!r}")
         both = self.photos is None and self.reads_text and "captioning" in self.learned
         require(not both, "captioning beside texts needs photos of its own; name their files under photos")
+
+    @property
+    def optimiser(self) -> Optimiser:
+        """How the weights move."""
+        same = ("epochs", "batch", "accumulate", "rate", "weight_decay", "warmup", "clip", "precision", "momentum")
+        return Optimiser(name=self.algorithm, **{name: getattr(self, name) for name in same})
 
     @property
     def learned(self) -> dict[str, float]:

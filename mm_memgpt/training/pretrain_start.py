@@ -12,6 +12,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from mm_memgpt.backbones.build import MINILM, minilm
 from mm_memgpt.config import MMMemGPTConfig
 from mm_memgpt.models.loading import find, read_model
 from mm_memgpt.objectives.sentence_contrast import Read, mean_of_hidden_states
@@ -51,13 +52,13 @@ def start_from(recipe: PretrainRecipe) -> Start:
     Raises:
         InputError: it is not there or no language model, or an objective does not fit it.
     """
-    folder = find(recipe.backbone)
+    folder = Path(minilm()) if recipe.backbone == MINILM else find(recipe.backbone)
     config = read_config(folder)
     if isinstance(config, MMMemGPTConfig):
         start = own_model(recipe, folder)
     else:
         model_class(config, recipe.learned, recipe.backbone)
-        tokenizer = read_tokenizer(recipe.tokenizer or recipe.backbone, "masked_language" in recipe.learned)
+        tokenizer = read_tokenizer(recipe.tokenizer or str(folder), "masked_language" in recipe.learned)
         start = language_model(recipe, folder, tokenizer, recipe.backbone)
     if "sentence_contrast" in recipe.learned and recipe.pair is None and not has_dropout(start.model):
         one = "has no dropout, so a sentence has but one view"
