@@ -44,7 +44,7 @@ class TaskModel(nn.Module):
 
     def __init__(self, backbone: Backbone, adapter: nn.Module, task: Task, config: AdapterConfig | None) -> None:
         super().__init__()
-        self.backbone, self.adapter, self.task, self.config = backbone, adapter, task, config
+        self.backbone, self.adapter, self.task, self.adapter_config = backbone, adapter, task, config
         self.head = task.head(adapter.width)
 
     def read(self, batch: Mapping[str, Tensor]) -> Adapted:
@@ -76,7 +76,7 @@ class TaskModel(nn.Module):
             "version": VERSION,
             "task": self.task.name,
             **self.task.saved(),
-            "adapter": None if self.config is None else asdict(self.config),
+            "adapter": None if self.adapter_config is None else asdict(self.adapter_config),
             "reads": list(self.backbone.reads),
             "texts": {"longest": fit.longest, "over": fit.over, "stride": fit.stride},
         }
