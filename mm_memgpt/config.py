@@ -7,7 +7,7 @@ knows is refused with the list of the known ones, in a recipe as in a model fold
 from contextlib import suppress
 from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from math import gcd
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig
@@ -49,10 +49,14 @@ def build(cls: type, values: dict[str, Any], where: str = "") -> Any:
 
 
 def _convert(value: Any, hint: Any, where: str) -> Any:
-    """`value` as the type `hint`: whole numbers become floats, lists tuples and mappings dataclasses where due."""
+    """`value` as the type `hint`, of several the one that it has, or else the first: whole numbers become floats, lists
+    tuples and mappings dataclasses where due."""
     kind, arguments = get_origin(hint) or hint, get_args(hint)
     if kind is UnionType:
-        return None if value is None else _convert(value, arguments[0], where)
+        if value is None and NoneType in arguments:
+            return None
+        fitting = (each for each in arguments if type(value) is (get_origin(each) or each))
+        return _convert(value, next(fitting, arguments[0]), where)
     if is_dataclass(kind):
         return value if isinstance(value, kind) else build(kind, value, where)
     if kind in (list, tuple) and isinstance(value, (list, tuple)):

@@ -59,6 +59,20 @@ def test_a_number_that_yaml_takes_for_text_is_a_number():
     assert build(Wheel, {"spokes": 3, "width": "1e-3"}) == Wheel(spokes=3, width=0.001)
 
 
+def test_of_several_types_a_value_keeps_the_one_that_it_has():
+    @dataclass(kw_only=True)
+    class Trip:
+        files: str | list[str]
+        more: str | list[str] | None = None
+
+    assert build(Trip, {"files": "a.csv"}) == Trip(files="a.csv")
+    assert build(Trip, {"files": ["a.csv"], "more": "b.csv"}) == Trip(files=["a.csv"], more="b.csv")
+    with pytest.raises(ValueError, match="files must be text, got 3"):
+        build(Trip, {"files": 3})
+    with pytest.raises(ValueError, match="files must be text, got None"):
+        build(Trip, {"files": None})
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [

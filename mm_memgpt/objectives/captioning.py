@@ -28,7 +28,7 @@ class Captioning:
     `written` is "decoder_" before an encoder-decoder, whose `input_ids` are another text.
     """
 
-    def __init__(self, smoothing: float, written: str = "") -> None:
+    def __init__(self, smoothing: float = 0.0, written: str = "") -> None:
         self.smoothing, self.written = smoothing, written
 
     def __call__(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
