@@ -104,13 +104,13 @@ class Span(Task):
         return -right.logsumexp(1).mean()
 
     def decode(self, outputs: Tensor, batch: Mapping[str, Tensor], examples: Sequence[Example]) -> list[Prediction]:
-        n, t = batch["part"].shape[1:]
+        outputs, (n, t) = outputs.detach().float(), batch["part"].shape[1:]
         m = min(self.options["max_answer"], t)
-        scores = rearrange(outputs.float(), "b (n t) o -> o b n t", n=n)
+        scores = rearrange(outputs, "b (n t) o -> o b n t", n=n)
         begins, ends = scores.masked_fill(~answerable(batch), -math.inf)
         ends = functional.pad(ends, (0, m - 1), value=-math.inf).unfold(-1, m, 1)
         pieces = rearrange(begins.unsqueeze(-1) + ends, "b n t m -> b (n t m)")
-        nothing = outputs.float().sum(-1).gather(1, null_places(batch).unsqueeze(1))  # (b, 1)
+        nothing = outputs.sum(-1).gather(1, null_places(batch).unsqueeze(1))  # (b, 1)
         total = torch.cat([pieces, nothing], dim=1).logsumexp(1)
         best, place = pieces.max(1)
         predictions = []
