@@ -2,9 +2,9 @@
 
     python -m benchmarks.answers_span runs/subjqa --train train.parquet --test test.parquet
 
-Notable: the constant answer is the best one for the training questions, no answer among them; the most similar sentence
-is that of the passage whose key is nearest to the question's. All are asked the same questions, so each is compared with
-the reader question by question.
+Notable: the constant answer is the best one for the training questions, no answer among them; the most similar
+sentence is that of the passage whose key is nearest to the question's. All are asked the same questions, so each is
+compared with the reader question by question.
 
 q questions
 """

@@ -9,6 +9,8 @@ from mm_memgpt.datasets.table import read_table
 from mm_memgpt.tasks.base import Example
 from mm_memgpt.tasks.model import read_task_model
 from mm_memgpt.tasks.span import Span, answerable, best_threshold, null_places, placed
+from mm_memgpt.training.finetune import finetune
+from mm_memgpt.training.finetune_recipe import FinetuneRecipe
 from mm_memgpt.types import InputError
 
 COLUMNS = {"text": "question", "text_pair": "context", "label": "answers", "starts": "starts"}
@@ -224,6 +226,25 @@ def test_the_threshold_is_settled_on_rows_and_kept(table, model_of, tmp_path):
     model.save(tmp_path / "model")
     again = read_task_model(tmp_path / "model")
     assert again.task.predict(again, examples) == after
+
+
+def test_a_run_reads_in_windows_and_keeps_the_threshold_that_validation_chose(table, backbone_folders, tmp_path):
+    rows = str(table().name)
+    finetune(
+        FinetuneRecipe(
+            task="span",
+            backbone=str(backbone_folders["pieces"]),
+            train=rows,
+            val=rows,
+            output=str(tmp_path / "run"),
+            epochs=2,
+            checkpoints=1,
+            **COLUMNS,
+        )
+    )
+    said = json.loads((tmp_path / "run" / "task.json").read_text())
+    assert said["texts"] == {"longest": 128, "over": "windows", "stride": 24}
+    assert said["options"]["null_threshold"] != 0
 
 
 def test_confidence_grows_where_the_answer_grows_likelier(table, model_of):
