@@ -76,8 +76,8 @@ class TextBackbone(Backbone):
         b, n, _ = batch["input_ids"].shape
         attention = torch.where(attention.sum(1, keepdim=True) > 0, attention, torch.ones_like(attention))
         further = {"token_type_ids": types} if self.typed else {}
-        hidden = self.encoder(input_ids=ids, attention_mask=attention, **further).last_hidden_state
         mask = rearrange(batch["attention_mask"].bool(), "b n t -> (b n) t")
+        hidden = self._hidden(mask.any(1), input_ids=ids, attention_mask=attention, **further)
         mean = (hidden * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True).clamp_min(1)
         order = torch.arange(n, device=ids.device).expand(b, n)
         return Features(
@@ -88,6 +88,13 @@ class TextBackbone(Backbone):
             modality=torch.full((b, n), MODALITIES.index("text"), device=ids.device),
             source=order.clone(),
         )
+
+    def _hidden(self, read: Tensor, **tokens: Tensor) -> Tensor:
+        """Hidden states of the windows (b n) that are `read`, and zeros of those that only fill up a batch."""
+        if read.all() or not read.any():
+            return self.encoder(**tokens).last_hidden_state
+        found = self.encoder(**{name: value[read] for name, value in tokens.items()}).last_hidden_state
+        return found.new_zeros(len(read), *found.shape[1:]).index_put((read,), found)
 
     @property
     def embedding(self) -> nn.Module:
