@@ -18,7 +18,7 @@ from mm_memgpt.commands.predictions import FORMATS, Said
 from mm_memgpt.datasets.table import Table, check_ids, read_table
 from mm_memgpt.datasets.table_given import LinesTable
 from mm_memgpt.task_pipeline import TaskPipeline, load_task
-from mm_memgpt.tasks.base import Example, Prediction
+from mm_memgpt.tasks.base import Example
 from mm_memgpt.types import InputError
 
 
@@ -52,10 +52,9 @@ def check(arguments: Namespace) -> None:
         arguments.refuse("give INPUT or --text" if not given else "give INPUT or --text, not both")
     if arguments.explain is not None and arguments.format == "csv":
         arguments.refuse("--explain writes no CSV; take --format json")
-    for name in arguments.inputs:
-        if arguments.output is not None and os.path.exists(arguments.output) and name != STANDARD_INPUT:
-            if os.path.exists(name) and os.path.samefile(name, arguments.output):
-                raise InputError(f"{name}: is read, so --output may not be it; give another file")
+    for name in [] if arguments.output is None else arguments.inputs:
+        if all(map(os.path.exists, (name, arguments.output))) and os.path.samefile(name, arguments.output):
+            raise InputError(f"{name}: is read, so --output may not be it; give another file")
 
 
 def said_of(model: TaskPipeline, arguments: Namespace) -> Iterator[Said]:
