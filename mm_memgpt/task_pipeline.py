@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import nn
 
-from mm_memgpt.backbones.base import Inputs
 from mm_memgpt.backbones.tokens import left_out
 from mm_memgpt.config import build
 from mm_memgpt.datasets.table import Table, column, read_table
@@ -252,15 +251,8 @@ class TaskPipeline:
 
     def _noted(self, prediction: Prediction, example: Example) -> Prediction:
         """The prediction, with how many tokens were left out to come to it, where any were."""
-        tokens = self._left_out(example.inputs)
+        tokens = left_out(self.model.backbone.processor, example.inputs)
         return replace(prediction, details={**prediction.details, "left_out": tokens}) if tokens else prediction
-
-    def _left_out(self, inputs: Inputs) -> int:
-        texts = [text for text in (inputs.text, inputs.text_pair) if text is not None]
-        processor = self.model.backbone.processor
-        if sum(len(text.encode()) for text in texts) + 4 <= processor.fit.longest:  # a token has a byte at least
-            return 0
-        return left_out(processor.length(inputs), processor.fit)
 
 
 def _made(make: Callable[[], Example]) -> Example | InputError:

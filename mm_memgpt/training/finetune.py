@@ -16,6 +16,7 @@ from mm_memgpt.backbones.low_rank import adapt, merge
 from mm_memgpt.datasets.table import Table, check_ids, column, read_table
 from mm_memgpt.tasks.base import Example, Prediction, Task
 from mm_memgpt.tasks.model import TaskModel, create
+from mm_memgpt.training.cut import say_cut
 from mm_memgpt.training.finetune_recipe import FinetuneRecipe
 from mm_memgpt.training.recipe import read_recipe
 from mm_memgpt.training.rows import RowExamples, split
@@ -68,6 +69,7 @@ def _built(
     if odd := sorted(given - {*backbone.reads}):
         reads = " and ".join(backbone.reads)
         raise InputError(f"{recipe.backbone}: reads {reads}, no {odd[0]}; leave {odd[0]!r} out, or take nano")
+    say_cut(table, train, task, backbone.processor)
     torch.manual_seed(recipe.seed)
     model = create(backbone, task, recipe.adapter if adapter is None else adapter)
     if recipe.tuning == "lora":
