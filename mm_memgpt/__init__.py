@@ -33,10 +33,10 @@ _MODULES = {
     "recollection.memory": ("Memory",),
     "recollection.results": ("Answer",),
     "pipeline": ("Pipeline", "assemble"),
+    "task_pipeline": ("TaskPipeline", "finetune", "load_task"),
 }
 _LAZY = {name: f"mm_memgpt.{module}" for module, names in _MODULES.items() for name in names}
 """Public names and the module each comes from."""
-
 _here = Path(__file__).resolve().parent
 if (_here.parent / "encoders").is_dir() and not (_here / "encoders").exists():
     # A checkout: encoders/ and datasets/ lie beside this folder; a wheel puts them inside it.

@@ -29,7 +29,9 @@ MODULES = (
     "mm_memgpt.config",
     "mm_memgpt.presets",
     "mm_memgpt.pipeline",
+    "mm_memgpt.task_pipeline",
     "mm_memgpt.training.recipe",
+    "mm_memgpt.training.finetune_recipe",
 )
 """Modules that users import from, or whose dataclasses they fill in (config.json, recipes), beside the package."""
 EMPTY = inspect.Parameter.empty
@@ -50,10 +52,18 @@ def spelled(annotation: Any) -> Any:
     return Spelled(re.sub(r"\b[A-Za-z_]\w*\.(?=\w)", "", text.replace("NoneType", "None")))
 
 
+def named(default: Any) -> Any:
+    """A default, a class by its name alone."""
+    return Spelled(default.__name__) if inspect.isclass(default) and default is not EMPTY else default
+
+
 def call(function: Any) -> str:
     """The arguments and the result of a function."""
     signature = inspect.signature(function)
-    parameters = [each.replace(annotation=spelled(each.annotation)) for each in signature.parameters.values()]
+    parameters = [
+        each.replace(annotation=spelled(each.annotation), default=named(each.default))
+        for each in signature.parameters.values()
+    ]
     return str(signature.replace(parameters=parameters, return_annotation=spelled(signature.return_annotation)))
 
 

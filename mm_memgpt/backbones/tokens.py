@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
+from mm_memgpt.backbones.base import Inputs, Processor
+
 WAYS = ("head", "ends", "windows")
 """What becomes of a text over the limit: its beginning is read, or its beginning and end (the first quarter of the room
 for the beginning: arXiv:1905.05583 §5.3.1), or all of it, in windows."""
@@ -146,6 +148,15 @@ def _pieces(body: list[int], room: int, fit: Fit) -> list[list[int]]:
 
 def _chosen(encoding: Encoding, places: list[int]) -> Encoding:
     return Encoding(*([field[place] for place in places] for field in encoding))
+
+
+def left_out(processor: Processor, inputs: Inputs) -> int:
+    """About how many tokens of a row's texts are not read, by a processor with a `fit`."""
+    fit, texts = processor.fit, [text for text in (inputs.text, inputs.text_pair) if text is not None]
+    if sum(len(text.encode()) + 2 for text in texts) <= fit.longest:  # a token has a byte at least
+        return 0
+    further = (fit.windows - 1) * (fit.longest - fit.stride) if fit.over == "windows" else 0
+    return max(0, processor.length(inputs) - fit.longest - further)
 
 
 def stacked(rows: Sequence[Sequence[Encoding]], pad: int) -> dict[str, Tensor]:

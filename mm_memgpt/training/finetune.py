@@ -11,11 +11,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from mm_memgpt.backbones.base import Inputs
 from mm_memgpt.backbones.build import build as build_backbone
 from mm_memgpt.backbones.low_rank import adapt, merge
 from mm_memgpt.datasets.table import Table, check_ids, column, read_table
 from mm_memgpt.tasks.base import Example, Prediction, Task
 from mm_memgpt.tasks.model import TaskModel, create
+from mm_memgpt.training.cut import say_cut
 from mm_memgpt.training.finetune_recipe import FinetuneRecipe
 from mm_memgpt.training.recipe import read_recipe
 from mm_memgpt.training.rows import RowExamples, split
@@ -57,10 +59,12 @@ def _built(
     recipe: FinetuneRecipe, skipped: Skipped, adapter: nn.Module | None
 ) -> tuple[TrainingTask, RowExamples, RowExamples]:
     table = read_table(recipe.train, where=recipe.where)
-    task = recipe.kind.learn(recipe.columns, table, recipe.options)
+    task = recipe.kind.learn(recipe.columns, table, recipe.task_options)
     if recipe.id is not None:
         check_ids(table, recipe.id)
     train, val = _parts(recipe, table)
+    if recipe.val is not None:
+        _check_labels(task, val[0])
     backbone = build_backbone(
         recipe.backbone, longest=recipe.longest, over=recipe.over, stride=recipe.stride, pretrained=recipe.pretrained
     )
@@ -68,6 +72,7 @@ def _built(
     if odd := sorted(given - {*backbone.reads}):
         reads = " and ".join(backbone.reads)
         raise InputError(f"{recipe.backbone}: reads {reads}, no {odd[0]}; leave {odd[0]!r} out, or take nano")
+    say_cut(table, train, task, backbone.processor)
     torch.manual_seed(recipe.seed)
     model = create(backbone, task, recipe.adapter if adapter is None else adapter)
     if recipe.tuning == "lora":
@@ -112,6 +117,19 @@ def _parts(recipe: FinetuneRecipe, table: Table) -> tuple[Sequence[int], tuple[T
     for role, name in recipe.columns.items():
         column(other, name, role)
     return range(len(table)), (other, range(len(other)))
+
+
+def _check_labels(task: Task, table: Table) -> None:
+    """Refuses validation rows with a label that the training rows had not, before the run rather than amid it."""
+    for row in range(len(table)):
+        place = table.place(row)
+        try:
+            target = task.target(table[row], place)
+        except InputError:  # it is skipped when its turn comes
+            continue
+        if target is not None and task.is_unseen(Example(Inputs(), target)):
+            known = ", ".join(task.labels[:10])
+            raise InputError(f"{place}: label {target!r} was not in the training rows; they had {known}")
 
 
 def _measure(model: TaskModel, task: Task, rows: RowExamples) -> Callable[[], dict[str, float]]:

@@ -38,6 +38,13 @@ def test_memory_keeps_what_came_once(capsys):
     assert "tokens (1, 32, 6)" in third
 
 
+def test_a_classifier_knows_the_words_it_learned(capsys):
+    run("classify.py")["main"]()
+    first, second, _ = [line for line in capsys.readouterr().out.splitlines() if "%  " in line and "it/s" not in line]
+    assert first.startswith("wild")
+    assert second.startswith("calm")
+
+
 @pytest.fixture(scope="module")
 def nano():
     return mm_memgpt.load(device="cpu")
