@@ -76,6 +76,8 @@ class Task:
     """Roles that a recipe must name."""
     best: ClassVar[str]
     """The figure that chooses a checkpoint."""
+    together: ClassVar[str | None] = None
+    """A role whose equal values stay on one side when validation rows are spared, unless the recipe says."""
     OPTIONS: ClassVar[dict[str, Any]] = {}
     """Names of further settings, with their defaults."""
     given: ClassVar[str] = "labels"

@@ -103,14 +103,32 @@ def _built(
 def _parts(recipe: FinetuneRecipe, table: Table) -> tuple[Sequence[int], tuple[Table, Sequence[int]]]:
     """The rows of training, and table and rows of validation."""
     if recipe.val is None:
-        if len(table) < 2:
-            raise InputError(f"{table.name}: one row; give more, or rows of their own for validation: val")
-        train, val = split(len(table), SPARED, recipe.seed)
+        groups = _groups(recipe, table)
+        if (len(table) if groups is None else len({*groups})) < 2:
+            what = "one row" if groups is None else "one group"
+            raise InputError(f"{table.name}: {what}; give more, or rows of their own for validation: val")
+        train, val = split(len(table), SPARED, recipe.seed, groups)
         return train, (table, val)
     other = read_table(recipe.val)
     for role, name in recipe.columns.items():
         column(other, name, role)
     return range(len(table)), (other, range(len(other)))
+
+
+def _groups(recipe: FinetuneRecipe, table: Table) -> list[str] | None:
+    """Of each row what it shares with those that stay on its side; a broken row is alone."""
+    name = recipe.group or recipe.columns.get(recipe.kind.together or "")
+    if name is None:
+        return None
+    column(table, name, "group")
+    return [_cell(table, index, name) for index in range(len(table))]
+
+
+def _cell(table: Table, index: int, name: str) -> str:
+    try:
+        return str(table[index][name])
+    except InputError:
+        return table.place(index)
 
 
 def _measure(model: TaskModel, task: Task, rows: RowExamples) -> Callable[[], dict[str, float]]:

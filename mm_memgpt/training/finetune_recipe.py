@@ -50,6 +50,8 @@ class FinetuneRecipe:
     """Column that tells rows apart; one that comes twice is refused."""
     val: str | None = None
     """Rows that choose the checkpoint; one in ten of the training rows where None."""
+    group: str | None = None
+    """Column whose equal values stay together when validation rows are spared: of a question, all rows or none."""
     where: dict[str, Any] = field(default_factory=dict)
     """Only training rows whose column holds this value, or one of these."""
     label_names: dict[str, str] = field(default_factory=dict)
