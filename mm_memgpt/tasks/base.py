@@ -170,6 +170,23 @@ class Task:
         """The targets of a batch as tensors; `batch` is what the processor made of the inputs."""
         raise NotImplementedError
 
+    def gather(self, table: Table, rows: Sequence[int]) -> tuple[Table, Sequence[int]]:
+        """What is learned from, of some rows of a table: another table, if several rows make one example.
+
+        Raises:
+            InputError: nothing can be learned from them.
+        """
+        return table, rows
+
+    def prepare(self, processor: Processor, inputs: Sequence[Inputs]) -> dict[str, Tensor]:
+        """A batch of inputs, as `forward` takes it."""
+        return processor(inputs)
+
+    def forward(self, model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
+        """The outputs (b, o) of a model, or (b, t, o)."""
+        adapted = model.read(batch)
+        return model.head(adapted.tokens if self.of_tokens else adapted.pooled)
+
     def loss(self, outputs: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
         """The loss of outputs (b, o), or (b, t, o), on their targets."""
         raise NotImplementedError

@@ -3,6 +3,10 @@
 from mm_memgpt.tasks.base import Task
 from mm_memgpt.tasks.classification import Classification
 from mm_memgpt.tasks.pair import Pair
+from mm_memgpt.tasks.recommendation import Recommendation
 from mm_memgpt.tasks.regression import Regression
+from mm_memgpt.tasks.retrieval import Retrieval
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (Classification, Pair, Regression)}
+_ALL = (Classification, Pair, Regression, Retrieval, Recommendation)
+
+TASKS: dict[str, type[Task]] = {task.name: task for task in _ALL}

@@ -75,8 +75,9 @@ def _built(
     elif recipe.tuning == "frozen":
         backbone.requires_grad_(False)
     batch = recipe.batch
-    learned = RowExamples(table, train, task, recipe.epochs, recipe.seed, batch, skipped)
-    validated = RowExamples(val[0], val[1], task, 1, recipe.seed, batch, skipped)
+    learned = RowExamples(*task.gather(table, train), task, recipe.epochs, recipe.seed, batch, skipped)
+    validated = RowExamples(*task.gather(*val), task, 1, recipe.seed, batch, skipped)
+    measured = RowExamples(*val, task, 1, recipe.seed, batch, skipped)
 
     def keep(output: Path) -> None:
         if recipe.tuning == "lora":
@@ -92,7 +93,7 @@ def _built(
             collate,
             keep,
             given=task.given,
-            measure=_measure(model, task, validated),
+            measure=_measure(model, task, measured),
             best=task.best,
         ),
         learned,
