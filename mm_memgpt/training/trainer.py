@@ -114,6 +114,9 @@ class RecipeTrainer(Trainer):
             seen.add(place)
         super()._save(output_dir, plain)
 
+    def _issue_warnings_after_load(self, load_result: Any) -> None:
+        """Nothing: what a checkpoint lacks is tied to what it has, as `_save` left it."""
+
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         if "loss" in logs:
             logs |= {name: torch.stack(values).mean().item() for name, values in self.parts.items()}

@@ -151,12 +151,11 @@ def test_rank_gives_the_best_first(tiny_bert):
 
 
 def test_it_learns_which_answer_goes_with_which_question(tiny_bert, tmp_path):
-    words = ["dog", "rain", "music", "man", "house", "water", "night", "city"]
-    rows = [(f"the {word}", f"{words[(place + 3) % 8]} at night") for place, word in enumerate(words)]
+    rows = [("dog", "rain"), ("music", "man"), ("house", "water"), ("night", "city")]
     path = write(tmp_path / "pairs.csv", rows, ["question", "sentence"])
     recipe = FinetuneRecipe(
         task="retrieval", backbone=str(tiny_bert), train=str(path), val=str(path), output=str(tmp_path / "out"),
-        epochs=60, batch=8, rate=3e-3, adapter_rate=1, checkpoints=2, **COLUMNS,
+        epochs=60, batch=4, rate=3e-3, adapter_rate=1, checkpoints=2, **COLUMNS,
     )  # fmt: skip
     assert finetune(recipe)["eval_mrr"] == 1
     model = read_task_model(tmp_path / "out")
