@@ -51,7 +51,7 @@ def build(
             return OwnBackbone(model, processor, Fit(longest=OWN_LONGEST), reads=("image",))
         if place == MINILM:
             place = minilm()
-        elif (Path(place).name == place and (SHIPPED / place).is_dir()) or _is_own(place):
+        elif _is_own(place):
             fit = Fit(longest=OWN_LONGEST if longest is None else longest, over=over, stride=stride)
             return OwnBackbone(*read_model(find(place)), fit)
         _check(place)
@@ -72,6 +72,8 @@ def minilm() -> str:
 
 
 def _is_own(place: str) -> bool:
+    if place in {path.name for path in SHIPPED.glob("*/")}:
+        return True
     try:
         values = json.loads((Path(place) / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -44,7 +44,7 @@ class TextBackbone(Backbone):
     """A language model's hidden states as Features; the key of a text is the mean of its tokens.
 
     Args:
-        model: the encoder or decoder, without a head.
+        model: an encoder, a decoder or both, without a head.
         tokenizer: its own.
         fit: how texts are made to fit.
     """
@@ -59,6 +59,15 @@ class TextBackbone(Backbone):
         self.pooling = "last" if _reads_forwards(model.config) else "mean"
         self.processor = TextProcessor(tokenizer, fit)
         self.typed = getattr(model.config, "type_vocab_size", 0) > 1
+        if self.encoder is not model:  # what writes has no part in it, but is saved with the rest
+            reading = {id(parameter) for parameter in self.encoder.parameters()}
+            for parameter in model.parameters():
+                parameter.requires_grad_(id(parameter) in reading and parameter.requires_grad)
+
+    @property
+    def encoder(self) -> PreTrainedModel:
+        """The part that reads."""
+        return self.model.get_encoder() if self.model.config.is_encoder_decoder else self.model
 
     def forward(self, batch: Mapping[str, Tensor]) -> Features:
         ids, attention, types = (
@@ -67,7 +76,7 @@ class TextBackbone(Backbone):
         b, n, _ = batch["input_ids"].shape
         attention = torch.where(attention.sum(1, keepdim=True) > 0, attention, torch.ones_like(attention))
         further = {"token_type_ids": types} if self.typed else {}
-        hidden = self.model(input_ids=ids, attention_mask=attention, **further).last_hidden_state
+        hidden = self.encoder(input_ids=ids, attention_mask=attention, **further).last_hidden_state
         mask = rearrange(batch["attention_mask"].bool(), "b n t -> (b n) t")
         mean = (hidden * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True).clamp_min(1)
         order = torch.arange(n, device=ids.device).expand(b, n)
@@ -86,7 +95,7 @@ class TextBackbone(Backbone):
 
     @property
     def modules_to_adapt(self) -> nn.Module:
-        return self.model
+        return self.encoder
 
     def save(self, folder: str | PathLike) -> None:
         self.model.save_pretrained(folder)
@@ -106,9 +115,6 @@ def read_text_backbone(place: str, longest: int | None, over: str, stride: int) 
             tokenizer = AutoTokenizer.from_pretrained(place)
         except (OSError, ValueError, KeyError, ImportError) as error:
             raise InputError(f"{place}: cannot be loaded ({_line(error)}); give the folder of a saved model") from None
-    if config.is_encoder_decoder and hasattr(model, "get_encoder"):
-        model = model.get_encoder()
-        model.config.is_encoder_decoder = False
     most = min(_positions(config), tokenizer.model_max_length)
     longest = min(256, most) if longest is None else longest
     if longest > most:

@@ -17,10 +17,16 @@ def adapt(model: nn.Module, rank: int) -> None:
         from peft import LoraConfig, inject_adapter_in_model
     except ImportError as error:
         raise ImportError('tuning lora needs PEFT: pip install "mm-memgpt[lora]"') from error
-    layers = [name for name, module in model.named_modules() if isinstance(module, (nn.Linear, Conv1D))]
+    layers = {name: module for name, module in model.named_modules() if isinstance(module, (nn.Linear, Conv1D))}
     model.requires_grad_(False)
-    settings = LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.05, target_modules=layers)
+    turned = any(
+        isinstance(module, Conv1D) for module in layers.values()
+    )  # GPT-2 keeps its matrices the other way round
+    settings = LoraConfig(
+        r=rank, lora_alpha=2 * rank, lora_dropout=0.05, target_modules=list(layers), fan_in_fan_out=turned
+    )
     inject_adapter_in_model(settings, model)
+    model.train(model.training)  # what was put in begins in training
 
 
 def merge(model: nn.Module) -> None:

@@ -106,16 +106,16 @@ class RecipeTrainer(Trainer):
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Tensor] | None = None) -> None:
         """Weights leave in the plain memory layout, because safetensors takes no other, and tied ones once."""
         state_dict = self.model.state_dict() if state_dict is None else state_dict
-        plain, seen = {}, set()
-        for name, value in state_dict.items():
-            place = (value.data_ptr(), value.shape)
-            if place not in seen or value.numel() == 0 or isinstance(self.model, PreTrainedModel):
-                plain[name] = value.contiguous()
-            seen.add(place)
-        super()._save(output_dir, plain)
+        again = set() if isinstance(self.model, PreTrainedModel) else tied(state_dict)
+        kept = {name: value.contiguous() for name, value in state_dict.items() if name not in again}
+        super()._save(output_dir, kept)
 
     def _issue_warnings_after_load(self, load_result: Any) -> None:
-        """Nothing: what a checkpoint lacks is tied to what it has, as `_save` left it."""
+        """What is tied was loaded under its other name."""
+        again = tied(self.model.state_dict())
+        missing = [name for name in load_result.missing_keys if name not in again]
+        if missing or load_result.unexpected_keys or isinstance(self.model, PreTrainedModel):
+            super()._issue_warnings_after_load(load_result)
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         if "loss" in logs:
@@ -124,3 +124,14 @@ class RecipeTrainer(Trainer):
             gates = [m.alpha.item() for m in self.model.modules() if isinstance(m, Gate)]
             logs |= {f"gate_{i}": round(torch.tanh(torch.tensor(g)).item(), 4) for i, g in enumerate(gates)}
         super().log(logs, *args, **kwargs)
+
+
+def tied(state_dict: dict[str, Tensor]) -> set[str]:
+    """The names of tensors that an earlier name has already."""
+    seen, again = set(), set()
+    for name, value in state_dict.items():
+        place = (value.data_ptr(), value.shape)
+        if value.numel() > 0 and place in seen:
+            again.add(name)
+        seen.add(place)
+    return again

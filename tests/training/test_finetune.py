@@ -1,0 +1,219 @@
+import csv
+import json
+import random
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from mm_memgpt.tasks.adapters import Adapted, AdapterConfig
+from mm_memgpt.tasks.base import Example
+from mm_memgpt.tasks.model import read_task_model
+from mm_memgpt.training.finetune import finetune, predict_all
+from mm_memgpt.training.finetune_recipe import FinetuneRecipe
+from mm_memgpt.training.recipe import read_recipe
+from mm_memgpt.types import InputError
+
+ANIMALS = ("dog", "rock")
+
+
+def sentence(generator: random.Random, word: str) -> str:
+    filler = generator.choice(["in the grass", "through the water", "and two children play", "a man climbs"])
+    return f"A {word} {filler} ."
+
+
+@pytest.fixture
+def recipe(tmp_path, tiny_model_folder):
+    """A recipe whose rows say "dog" or "rock": one is of class yes, the other of class no."""
+    generator = random.Random(5)
+    path = tmp_path / "rows.csv"
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["words", "kind", "number"])
+        for index in range(60):
+            word = ANIMALS[index % 2]
+            rows.writerow([sentence(generator, word), ("yes", "no")[index % 2], 100 + 20 * (index % 2)])
+    return FinetuneRecipe(
+        task="classification",
+        backbone=str(tiny_model_folder),
+        train=str(path),
+        output=str(tmp_path / "out"),
+        text="words",
+        label="kind",
+        epochs=6,
+        batch=8,
+        rate=2e-3,
+        adapter_rate=2.0,
+    )
+
+
+def said(folder, *texts, adapter=None):
+    model = read_task_model(folder, adapter)
+    examples = [Example(model.task.read({model.task.columns["text"]: text}, "here", None)) for text in texts]
+    return predict_all(model, model.task, examples)
+
+
+def test_a_table_becomes_a_classifier_that_a_new_process_would_load(recipe):
+    figures = finetune(recipe)
+    assert figures["eval_accuracy"] == 1.0
+    dog, rock = said(recipe.output, "A dog in the grass .", "two children and a rock")
+    assert (dog.value, rock.value) == ("yes", "no")
+    assert dog.details["probabilities"]["yes"] == pytest.approx(dog.confidence, abs=1e-6)
+    assert sum(dog.details["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "cnn", "gru", "lstm", "decoder"])
+def test_each_kind_of_adapter_learns(recipe, kind):
+    recipe = replace(recipe, adapter=AdapterConfig(kind=kind, hidden=16))
+    assert finetune(recipe)["eval_accuracy"] == 1.0
+    assert [each.value for each in said(recipe.output, "a rock", "a dog")] == ["no", "yes"]
+
+
+class Loudest(nn.Module):
+    """An adapter as a user may write one."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = 6
+        self.project = nn.Linear(width, 6)
+
+    def forward(self, tokens, mask):
+        each = self.project(tokens)
+        return Adapted(each, each.masked_fill(~mask.unsqueeze(-1), -torch.inf).amax(1))
+
+
+def test_an_adapter_of_ones_own_passes_as_an_argument(recipe, tiny_model_folder):
+    width = json.loads((tiny_model_folder / "config.json").read_text())["width"]
+    assert finetune(recipe, adapter=Loudest(width))["eval_accuracy"] == 1.0
+    assert [each.value for each in said(recipe.output, "a rock", adapter=Loudest(width))] == ["no"]
+    with pytest.raises(InputError, match=r"was trained with an adapter of your own; give it again"):
+        read_task_model(recipe.output)
+
+
+@pytest.mark.parametrize("algorithm", ["adamw", "sgd"])
+def test_both_optimisers_learn(recipe, algorithm):
+    rate = 2e-3 if algorithm == "adamw" else 0.05
+    assert finetune(replace(recipe, algorithm=algorithm, rate=rate))["eval_accuracy"] == 1.0
+
+
+def backbone_of(folder):
+    return {name: value.clone() for name, value in read_task_model(folder).backbone.state_dict().items()}
+
+
+@pytest.mark.parametrize("tuning", ["full", "frozen", "lora"])
+def test_the_backbone_learns_as_it_is_tuned(recipe, tuning, tiny_model_folder):
+    from mm_memgpt.backbones.build import build
+
+    before = build(tiny_model_folder).state_dict()
+    finetune(replace(recipe, tuning=tuning, epochs=2))
+    after = backbone_of(recipe.output)
+    assert after.keys() == before.keys()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert bool(changed) == (tuning != "frozen")
+    if tuning == "lora":
+        assert all(before[name].ndim == 2 and "embed" not in name for name in changed)
+
+
+def test_regression_says_numbers_in_the_columns_unit(recipe):
+    figures = finetune(replace(recipe, task="regression", label="number", epochs=10))
+    assert figures["eval_r2"] > 0.8
+    dog, rock = (each.value for each in said(recipe.output, "A dog in the grass .", "A rock in the grass ."))
+    assert dog == pytest.approx(100, abs=6)
+    assert rock == pytest.approx(120, abs=6)
+
+
+def test_a_resumed_run_is_the_unbroken_one(recipe, tmp_path):
+    finetune(replace(recipe, epochs=2, checkpoints=2))
+    whole = backbone_of(recipe.output)
+    again = replace(recipe, epochs=2, checkpoints=2, output=str(tmp_path / "again"))
+    finetune(again)
+    for name in ("task.json", "model.safetensors", "report.json"):
+        (tmp_path / "again" / name).unlink()
+    steps = sorted((tmp_path / "again").glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
+    for path in steps[-1].iterdir():
+        path.unlink()  # the last was not written to its end
+    finetune(again, resume=True)
+    assert all(torch.equal(value, whole[name]) for name, value in backbone_of(again.output).items())
+
+
+def test_a_broken_row_costs_itself_alone(recipe, capsys):
+    path = recipe.train
+    with open(path, "a", encoding="utf-8") as file:
+        file.write('"   ",yes,1\nA dog .,,3\n')
+    finetune(replace(recipe, epochs=3))
+    report = json.loads((recipe.folder() / "report.json").read_text())
+    assert [line.partition(": ")[0] for line in report["skipped"]] == [f"{path}:62", f"{path}:63"]
+    assert report["eval_accuracy"] > 0.9
+
+
+def test_validation_rows_may_be_given(recipe, tmp_path):
+    path = tmp_path / "val.csv"
+    path.write_text("words,kind\nA dog .,yes\nA rock .,no\nthe dog,yes\n")
+    finetune(replace(recipe, val=str(path)))
+    assert json.loads((recipe.folder() / "report.json").read_text())["eval_accuracy"] == 1.0
+
+
+def test_a_pair_is_read_together(tmp_path, recipe):
+    """Whether both texts name the same thing can be known from neither alone."""
+    generator = random.Random(7)
+    with open(tmp_path / "pairs.jsonl", "w", encoding="utf-8") as file:
+        for _ in range(200):
+            first, second = generator.choices(ANIMALS, k=2)
+            row = {"a": f"A {first} .", "b": f"the {second} .", "same": first == second}
+            file.write(json.dumps(row) + "\n")
+    pairs = replace(
+        recipe, task="pair", train=str(tmp_path / "pairs.jsonl"), text="a", text_pair="b", label="same", epochs=12
+    )
+    assert finetune(pairs)["eval_accuracy"] == 1.0
+
+
+def test_photos_are_classified_as_texts_are(tmp_path, recipe):
+    from PIL import Image
+
+    generator = random.Random(3)
+    lines = ["photo,colour"]
+    for index in range(24):
+        shade = [generator.randrange(40, 90)] * 3
+        shade[index % 2 * 2] = 240
+        Image.new("RGB", (20, 20), tuple(shade)).save(tmp_path / f"{index}.png")
+        lines.append(f"{index}.png,{('red', 'blue')[index % 2]}")
+    (tmp_path / "photos.csv").write_text("\n".join(lines))
+    photos = replace(recipe, train=str(tmp_path / "photos.csv"), text=None, image="photo", label="colour", epochs=10)
+    assert finetune(photos)["eval_accuracy"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"label": "knd"}, "no column 'knd' for label; it has words, kind, number"),
+        ({"task": "sorting"}, "task 'sorting' is unknown; known: classification, "),
+        ({"label": None}, "task classification needs the key 'label': the name of a column"),
+        ({"sound": "words", "text": None}, "10 samples in a row cannot be used; the last: .*rows.csv:.* no such file"),
+        ({"image": "words", "backbone": "timm/test_resnet.r160_in1k", "pretrained": False}, "reads image, no text"),
+        ({"tuning": "half"}, "tuning 'half' is unknown; known: full, frozen, lora"),
+        ({"over": "tail"}, "over 'tail' is unknown; known: head, ends, windows"),
+        (
+            {"options": {"smooth": 0.1}},
+            "task classification has no option 'smooth'; known: loss, class_weights, smooth",
+        ),
+        ({"options": {"class_weights": {"yes": 2}}}, "class_weights and the labels differ in 'no'"),
+        ({"backbone": "pyproject.toml"}, "pyproject.toml: "),
+        ({"train": "nowhere.csv"}, "nowhere.csv: no such file"),
+        ({"rank": 0}, "rank 0 must be at least 1; try rank=8"),
+    ],
+)
+def test_what_cannot_be_is_one_clear_line(recipe, changes, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        finetune(replace(recipe, **changes))
+    assert "\n" not in str(caught.value)
+
+
+def test_the_smallest_recipe_has_six_keys(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text("task: classification\nbackbone: nano\ntrain: a.csv\ntext: words\nlabel: kind\noutput: out\n")
+    recipe = read_recipe(path, ["epochs=5"], FinetuneRecipe)
+    assert (recipe.epochs, recipe.adapter.kind, recipe.tuning) == (5.0, "linear", "full")
+    path.write_text("task: classification\nbackbne: nano\n")
+    with pytest.raises(InputError, match="unknown key 'backbne'"):
+        read_recipe(path, None, FinetuneRecipe)
