@@ -222,7 +222,7 @@ class Retrieval(Task):
         for begin in range(0, len(order), batch):
             names = order[begin : begin + batch]
             made = model.placed(self.side(model.backbone.processor, [distinct[name] for name in names], which))
-            keys |= dict(zip(names, self.keys(model, made).float().cpu(), strict=True))
+            keys |= dict(zip(names, self.keys(model, made).detach().float().cpu(), strict=True))
         return torch.stack([keys[id(each) if each.text is None else each.text] for each in inputs])
 
     # what is said

@@ -34,6 +34,7 @@ def tiny_bert(tmp_path_factory) -> Path:
         num_attention_heads=4,
         intermediate_size=24,
         max_position_embeddings=64,
+        hidden_dropout_prob=0.0,
         initializer_range=0.3,
     )
     BertModel(config).save_pretrained(folder)
