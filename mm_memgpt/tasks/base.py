@@ -76,6 +76,8 @@ class Task:
     """Roles that a recipe must name."""
     best: ClassVar[str]
     """The figure that chooses a checkpoint."""
+    together: ClassVar[str | None] = None
+    """A role whose equal values stay on one side when validation rows are spared, unless the recipe says."""
     OPTIONS: ClassVar[dict[str, Any]] = {}
     """Names of further settings, with their defaults."""
     DEFAULTS: ClassVar[dict[str, Any]] = {}
@@ -173,6 +175,23 @@ class Task:
     def targets(self, examples: Sequence[Example], batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The targets of a batch as tensors; `batch` is what the processor made of the inputs."""
         raise NotImplementedError
+
+    def gather(self, table: Table, rows: Sequence[int]) -> tuple[Table, Sequence[int]]:
+        """What is learned from, of some rows of a table: another table, if several rows make one example.
+
+        Raises:
+            InputError: nothing can be learned from them.
+        """
+        return table, rows
+
+    def prepare(self, processor: Processor, inputs: Sequence[Inputs]) -> dict[str, Tensor]:
+        """A batch of inputs, as `forward` takes it."""
+        return processor(inputs)
+
+    def forward(self, model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
+        """The outputs (b, o) of a model, or (b, t, o)."""
+        adapted = model.read(batch)
+        return model.head(adapted.tokens if self.of_tokens else adapted.pooled)
 
     def loss(self, outputs: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
         """The loss of outputs (b, o), or (b, t, o), on their targets."""

@@ -3,8 +3,12 @@
 from mm_memgpt.tasks.base import Task
 from mm_memgpt.tasks.classification import Classification
 from mm_memgpt.tasks.pair import Pair
+from mm_memgpt.tasks.recommendation import Recommendation
 from mm_memgpt.tasks.regression import Regression
+from mm_memgpt.tasks.retrieval import Retrieval
 from mm_memgpt.tasks.span import Span
 from mm_memgpt.tasks.tagging import Tagging
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (Classification, Pair, Tagging, Span, Regression)}
+_ALL = (Classification, Pair, Tagging, Span, Regression, Retrieval, Recommendation)
+
+TASKS: dict[str, type[Task]] = {task.name: task for task in _ALL}

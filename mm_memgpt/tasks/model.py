@@ -56,13 +56,16 @@ class TaskModel(nn.Module):
 
     def forward(self, batch: Mapping[str, Tensor]) -> Tensor:
         """The outputs (b, o), or (b, n * p, o) of a task that says something of tokens."""
-        adapted = self.read(batch)
-        return self.head(adapted.tokens if self.task.of_tokens else adapted.pooled)
+        return self.task.forward(self, batch)
 
     def prepare(self, inputs: Sequence[Inputs]) -> dict[str, Tensor]:
         """Rows as a batch on the model's device."""
+        return self.placed(self.task.prepare(self.backbone.processor, inputs))
+
+    def placed(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """A batch on the model's device."""
         device = next(self.parameters()).device
-        return {name: value.to(device) for name, value in self.backbone.processor(inputs).items()}
+        return {name: value.to(device) for name, value in batch.items()}
 
     def save(self, folder: str | PathLike) -> None:
         """Writes the whole model into a folder."""

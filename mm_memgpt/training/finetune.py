@@ -80,8 +80,9 @@ def _built(
     elif recipe.tuning == "frozen":
         backbone.requires_grad_(False)
     batch = recipe.batch
-    learned = RowExamples(table, train, task, recipe.epochs, recipe.seed, batch, skipped)
-    validated = RowExamples(val[0], val[1], task, 1, recipe.seed, batch, skipped)
+    learned = RowExamples(*task.gather(table, train), task, recipe.epochs, recipe.seed, batch, skipped)
+    validated = RowExamples(*task.gather(*val), task, 1, recipe.seed, batch, skipped)
+    measured = RowExamples(*val, task, 1, recipe.seed, batch, skipped)
 
     def keep(output: Path) -> None:
         if recipe.tuning == "lora":
@@ -97,7 +98,7 @@ def _built(
             collate,
             keep,
             given=task.given,
-            measure=_measure(model, task, validated),
+            measure=_measure(model, task, measured),
             short=False,
             best=task.best,
         ),
@@ -109,9 +110,11 @@ def _built(
 def _parts(recipe: FinetuneRecipe, table: Table) -> tuple[Sequence[int], tuple[Table, Sequence[int]]]:
     """The rows of training, and table and rows of validation."""
     if recipe.val is None:
-        if len(table) < 2:
-            raise InputError(f"{table.name}: one row; give more, or rows of their own for validation: val")
-        train, val = split(len(table), SPARED, recipe.seed)
+        groups = _groups(recipe, table)
+        if (len(table) if groups is None else len({*groups})) < 2:
+            what = "one row" if groups is None else "one group"
+            raise InputError(f"{table.name}: {what}; give more, or rows of their own for validation: val")
+        train, val = split(len(table), SPARED, recipe.seed, groups)
         return train, (table, val)
     other = read_table(recipe.val)
     for role, name in recipe.columns.items():
@@ -130,6 +133,22 @@ def _check_labels(task: Task, table: Table) -> None:
         if target is not None and task.is_unseen(Example(Inputs(), target)):
             known = ", ".join(task.labels[:10])
             raise InputError(f"{place}: label {target!r} was not in the training rows; they had {known}")
+
+
+def _groups(recipe: FinetuneRecipe, table: Table) -> list[str] | None:
+    """Of each row what it shares with those that stay on its side; a broken row is alone."""
+    name = recipe.group or recipe.columns.get(recipe.kind.together or "")
+    if name is None:
+        return None
+    column(table, name, "group")
+    return [_cell(table, index, name) for index in range(len(table))]
+
+
+def _cell(table: Table, index: int, name: str) -> str:
+    try:
+        return str(table[index][name])
+    except InputError:
+        return table.place(index)
 
 
 def _measure(model: TaskModel, task: Task, rows: RowExamples) -> Callable[[], dict[str, float]]:

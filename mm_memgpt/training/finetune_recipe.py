@@ -50,6 +50,8 @@ class FinetuneRecipe:
     """Column that tells rows apart; one that comes twice is refused."""
     val: str | None = None
     """Rows that choose the checkpoint; one in ten of the training rows where None."""
+    group: str | None = None
+    """Column whose equal values stay together when validation rows are spared: of a question, all rows or none."""
     where: dict[str, Any] = field(default_factory=dict)
     """Only training rows whose column holds this value, or one of these."""
     label_names: dict[str, str] = field(default_factory=dict)
@@ -110,10 +112,8 @@ class FinetuneRecipe:
             require(getattr(self, name) >= 1, f"{name} {getattr(self, name)} must be at least 1")
         require(self.workers >= 0, f"workers {self.workers} must be at least 0; try workers=0")
         require(bool(self.output), "output must name a folder")
-        require(
-            self.kind.needs == () or not (missing := [key for key in self.kind.needs if key not in self.columns]),
-            f"task {self.task} needs the key {missing[0]!r}: the name of a column" if missing else "",
-        )
+        for key in self.kind.needs:
+            require(key in self.columns, f"task {self.task} needs the key {key!r}: the name of a column")
         self.optimiser  # noqa: B018  # checks its values
 
     @property

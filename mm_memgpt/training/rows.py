@@ -4,7 +4,7 @@ Notable: the order depends on (seed, epoch) alone, so a resumed run sees what an
 make batches with little padding, and the batches come in any order (half the time on sentences, measured).
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -70,8 +70,22 @@ class RowExamples(Dataset):
         return first_usable(numbers, lambda row: self.task.example(self.table, row), self.skip)
 
 
-def split(rows: int, share: float, seed: int) -> tuple[list[int], list[int]]:
-    """Numbers of rows for training and for validation, by chance; of validation at least one."""
-    order = np.random.default_rng(seed).permutation(rows).tolist()
-    spared = max(1, round(share * rows))
-    return sorted(order[spared:]), sorted(order[:spared])
+def split(rows: int, share: float, seed: int, groups: Sequence[Hashable] | None = None) -> tuple[list[int], list[int]]:
+    """Numbers of rows for training and for validation, by chance; of validation at least one.
+
+    Args:
+        rows: how many there are.
+        share: of validation, of the rows, or of the groups.
+        seed: of the chance.
+        groups: of each row the group it belongs to; a group is on one side, whole.
+    """
+    numbers = list(range(rows)) if groups is None else _numbered(groups)
+    order = np.random.default_rng(seed).permutation(max(numbers) + 1)
+    spared = {*order[: max(1, round(share * len(order)))].tolist()}
+    return [i for i in range(rows) if numbers[i] not in spared], [i for i in range(rows) if numbers[i] in spared]
+
+
+def _numbered(groups: Sequence[Hashable]) -> list[int]:
+    """Groups as numbers, in order of appearance."""
+    numbers: dict[Hashable, int] = {}
+    return [numbers.setdefault(group, len(numbers)) for group in groups]
