@@ -12,6 +12,7 @@ from mm_memgpt.explain.coloured import Line, Mark, ansi, html
 from mm_memgpt.tasks.base import Prediction
 
 ROLES = {"text": "Text:", "text_pair": "With:"}
+"""The texts of a row, in their order, and what each is called where it is shown."""
 
 
 class Word(NamedTuple):

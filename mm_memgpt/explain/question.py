@@ -31,8 +31,8 @@ class Question(NamedTuple):
     batch: Mapping[str, Tensor]
     """The row, as the processor made it: every tensor has one row."""
     prediction: Prediction
-    spans: tuple[list[tuple[int, int]], ...]
-    """Begin and end of each word of each text."""
+    spans: tuple[list[tuple[int, int]], list[tuple[int, int]]]
+    """Begin and end of each word of text and of text_pair."""
     owner: Tensor | None
     """(n, t) the word of each token, -1 of a special one, of a row with texts."""
     edges: tuple[float, ...]
@@ -92,15 +92,12 @@ def ask(model: TaskModel, example: Example) -> Question:
     with torch.inference_mode():
         [prediction] = model.task.predict(model, [example])
     batch = model.prepare([inputs])
-    spans = tuple(word_spans(text) for text in (inputs.text, inputs.text_pair) if text is not None)
+    spans = (word_spans(inputs.text or ""), word_spans(inputs.text_pair or ""))
     owner = None
-    if spans and "input_ids" in batch:
+    if "input_ids" in batch:
         owner = token_words(batch["part"][0].cpu(), batch["offsets"][0].cpu(), spans).to(batch["part"].device)
-    return Question(model, batch, prediction, spans, owner, _edges(len(inputs.sound)) if _hears(batch) else ())
-
-
-def _hears(batch: Mapping[str, Tensor]) -> bool:
-    return "input_values" in batch
+    edges = _edges(len(inputs.sound)) if "input_values" in batch else ()
+    return Question(model, batch, prediction, spans, owner, edges)
 
 
 def _edges(samples: int, rate: int = 16_000) -> tuple[float, ...]:

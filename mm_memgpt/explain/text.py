@@ -6,7 +6,8 @@ backbone and adapter, is explained by the same few lines.
 
 from collections.abc import Callable
 
-from mm_memgpt.explain.attribution import Attribution, Piece, TextPart, Word
+from mm_memgpt.backbones.base import Inputs
+from mm_memgpt.explain.attribution import ROLES, Attribution, Piece, TextPart, Word
 from mm_memgpt.explain.gradients import integrated_gradients
 from mm_memgpt.explain.leaving_out import occlusion
 from mm_memgpt.explain.question import Question, Scores, ask
@@ -42,12 +43,11 @@ def explain(model: TaskModel, example: Example, method: str = "integrated_gradie
         scores = METHODS[method](question)
     finally:
         model.train(training)
-    inputs = example.inputs
     sound = () if scores.sound is None else scores.sound.tolist()
     return Attribution(
         method=method,
         prediction=question.prediction,
-        texts=_texts(question, scores, (("text", inputs.text), ("text_pair", inputs.text_pair))),
+        texts=_texts(question, scores, example.inputs),
         image=() if scores.image is None else tuple(map(tuple, scores.image.tolist())),
         sound=tuple(
             Piece(question.edges[place], question.edges[place + 1], score) for place, score in enumerate(sound)
@@ -58,17 +58,13 @@ def explain(model: TaskModel, example: Example, method: str = "integrated_gradie
     )
 
 
-def _texts(question: Question, scores: Scores, texts: tuple[tuple[str, str | None], ...]) -> tuple[TextPart, ...]:
+def _texts(question: Question, scores: Scores, inputs: Inputs) -> tuple[TextPart, ...]:
     if scores.words is None:
         return ()
-    numbers = iter(scores.words.tolist())
-    read = set(question.owner.unique().tolist())
-    place, parts = 0, []
-    for (role, text), spans in zip([each for each in texts if each[1] is not None], question.spans, strict=True):
-        words = []
-        for begin, end in spans:
-            score = next(numbers)
-            words.append(Word(begin, end, score if place in read else None))
-            place += 1
-        parts.append(TextPart(role, text, tuple(words)))
+    read, numbers, parts = set(question.owner.unique().tolist()), enumerate(scores.words.tolist()), []
+    for role, text, spans in zip(ROLES, (inputs.text, inputs.text_pair), question.spans, strict=True):
+        scored = zip(spans, numbers, strict=False)  # the second text's words go on with the numbers
+        words = [Word(*span, score if number in read else None) for span, (number, score) in scored]
+        if text is not None:
+            parts.append(TextPart(role, text, tuple(words)))
     return tuple(parts)

@@ -62,7 +62,7 @@ def token_words(part: Tensor, offsets: Tensor, spans: Sequence[Sequence[tuple[in
     Args:
         part: (n, t) as `mm_memgpt.backbones.base.Processor` gives it.
         offsets: (n, t, 2) likewise.
-        spans: the words of each text; the second one's numbers follow on the first one's.
+        spans: the words of both texts; the second one's numbers follow on the first one's.
     """
     ends = [[end for _, end in words] for words in spans]
     first = [0, len(spans[0])]
