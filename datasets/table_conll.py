@@ -7,7 +7,7 @@ languages that is a word's; every line must have as many as the file's first, or
 import re
 from collections.abc import Iterator
 
-from mm_memgpt.datasets.lines import LONGEST, TOO_LONG, Lines
+from mm_memgpt.datasets.lines import LONGEST, TOO_LONG, Line, Lines
 from mm_memgpt.datasets.table_base import Row
 from mm_memgpt.datasets.table_text import Record, TextTable
 from mm_memgpt.types import InputError
@@ -20,7 +20,7 @@ class ConllTable(TextTable):
     """The sentences of a file, with the columns tokens and tags, lists of strings.
 
     Raises:
-        InputError: missing, empty, no text, or its first line has no tag.
+        InputError: missing, empty, no text, or a first line that cannot be read or has no tag.
     """
 
     columns = ("tokens", "tags")
@@ -37,8 +37,8 @@ class ConllTable(TextTable):
                     yield sentence
                 sentence = None
             else:
-                if self.width is None:
-                    self.width = self._width(begins, line.number)
+                if self.width is None and line.data is not None:
+                    self.width = self._width(line)
                 first = sentence or Record(line.number, line.start, line.end)
                 is_long = line.data is None or line.end - first.start > LONGEST
                 sentence = first._replace(end=line.end, problem=TOO_LONG if is_long else None)
@@ -46,11 +46,11 @@ class ConllTable(TextTable):
         if sentence is not None:
             yield sentence
 
-    def _width(self, text: str, number: int) -> int:
-        width = len(_cells(text))
+    def _width(self, line: Line) -> int:
+        place = f"{self.name}:{line.number}"
+        width = len(_cells(self.encoding.decode(line.data, place)))
         if width < 2:
-            way_out = "write a word and its tag, with a tab between them"
-            raise InputError(f"{self.name}:{number}: one column, no tag; {way_out}")
+            raise InputError(f"{place}: one column, no tag; write a word and its tag, with a tab between them")
         return width
 
     def _row(self, text: str, number: int) -> Row:

@@ -2,7 +2,8 @@
 character like any other, as in GLUE's files.
 
 Notable: where a quote is opened and never closed, or closed amid a cell, the row that opened it is broken, and the next
-line begins a new one: Python's csv would take the rest of the file for that cell.
+line begins a new one: Python's csv would take the rest of the file for that cell. What that module reads strictly
+comes out the same here, but for a lone carriage return, which is no line break.
 """
 
 import csv
@@ -64,8 +65,11 @@ class CsvTable(TextTable):
         try:
             [cells] = csv.reader([text], strict=True)
         except csv.Error as error:
+            place = f"{self.name}:{number}"
+            if str(error).startswith("new-line"):
+                raise InputError(f"{place}: a carriage return outside quotes; save the file with line feeds") from None
             way_out = "put quotes around cells, and double the quotes inside them"
-            raise InputError(f"{self.name}:{number}: not CSV ({error}); {way_out}") from None
+            raise InputError(f"{place}: not CSV ({error}); {way_out}") from None
         return cells
 
     def _records(self, lines: Lines) -> Iterator[Record]:

@@ -4,12 +4,13 @@ Notable: opening is one pass over the file, in blocks; three numbers a row are a
 another process, so neither the file's size nor one endless line costs memory.
 """
 
+import os
 from abc import abstractmethod
 from array import array
 from collections.abc import Iterator
 from os import PathLike, fspath
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from mm_memgpt.datasets.files import open_file, reason
 from mm_memgpt.datasets.lines import TOO_LONG, Lines, find_encoding
@@ -41,7 +42,7 @@ class TextTable(Table):
         self.numbers, self.starts, self.ends = array("q"), array("q"), array("q")
         self.problems: dict[int, str] = {}
         with open_file(path) as file:
-            self.encoding = find_encoding(file, encoding, self.name)
+            self.encoding, self.stamp = find_encoding(file, encoding, self.name), _stamp(file)
             for record in self._records(Lines(file, self.encoding)):
                 self.numbers.append(record.number)
                 self.starts.append(record.start)
@@ -79,8 +80,17 @@ class TextTable(Table):
         start, end = self.starts[index], self.ends[index]
         try:
             with open(self.path, "rb", buffering=0) as file:
+                stamp = _stamp(file)
                 file.seek(start)
                 data = file.read(end - start)
         except OSError as error:
             raise InputError(f"{self.place(index)}: cannot be read ({reason(error)}); check the file") from None
+        if stamp != self.stamp:
+            raise InputError(f"{self.name}: has changed since it was opened; read the table again")
         return self.encoding.decode(data, self.place(index))
+
+
+def _stamp(file: IO[bytes]) -> tuple[int, int]:
+    """What tells a file from a later one of its name: its size, and when it was written."""
+    status = os.fstat(file.fileno())
+    return status.st_size, status.st_mtime_ns

@@ -33,6 +33,7 @@ _MODULES = {
     "recollection.memory": ("Memory",),
     "recollection.results": ("Answer",),
     "pipeline": ("Pipeline", "assemble"),
+    "task_pipeline": ("TaskPipeline", "finetune", "load_task"),
 }
 _LAZY = {name: f"mm_memgpt.{module}" for module, names in _MODULES.items() for name in names}
 """Public names and the module each comes from."""

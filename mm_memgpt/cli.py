@@ -20,6 +20,7 @@ from mm_memgpt.arguments import (
     region,
 )
 from mm_memgpt.cli_memory import add_ask, add_filters, add_forget, add_memory, add_remember, add_timeline
+from mm_memgpt.cli_tasks import add_evaluate_tasks, add_finetune, add_kept, add_predict, add_pretrain
 from mm_memgpt.commands.errors import PROGRAM, status_of
 
 
@@ -49,9 +50,12 @@ def parser() -> ArgumentParser:
     _add_card(commands)
     _add_demo(commands)
     _add_evaluate(commands)
+    add_finetune(commands)
     add_forget(commands)
     _add_gallery(commands)
     add_memory(commands)
+    add_predict(commands)
+    add_pretrain(commands)
     add_remember(commands)
     _add_search(commands)
     add_timeline(commands)
@@ -160,11 +164,16 @@ def _add_evaluate(commands: Action) -> None:
     command.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
     command.add_argument("--plots", metavar="DIR", help="also write the reliability diagram and the risk there")
     command.set_defaults(run=command_called("evaluate_confidence"))
-    command = kinds.add_parser("retrieval", help="how well photos and sentences find each other, with 95%% intervals")
+    command = kinds.add_parser(
+        "retrieval",
+        help="how well photos and sentences find each other, or a model of finetune finds, with 95%% intervals",
+    )
     _add_data_options(command)
     add_model_options(command, beams=False)
     command.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
-    command.set_defaults(run=command_called("evaluate_retrieval"))
+    add_kept(command)
+    command.set_defaults(run=command_called("evaluate_retrieval"), task="retrieval")
+    add_evaluate_tasks(kinds)
 
 
 def _add_gallery(commands: Action) -> None:

@@ -25,6 +25,7 @@ from mm_memgpt.fusion.fuser import Fused
 from mm_memgpt.kinds import is_sound_pair, kind_of
 from mm_memgpt.models.assembly import put_together
 from mm_memgpt.models.confidence import Judged
+from mm_memgpt.models.device import choose_device
 from mm_memgpt.models.loading import find, read_model
 from mm_memgpt.perception import Input, Photo, Watched
 from mm_memgpt.recollection.adding import Progress
@@ -49,7 +50,7 @@ def load(name: str | PathLike = "nano", device: str | None = None) -> "Pipeline"
     Raises:
         InputError: no such model or device, or a folder that does not hold exactly what the model needs.
     """
-    chosen = _device(device)
+    chosen = choose_device(device)
     model, processor = read_model(find(str(name)))
     return Pipeline(model.to(chosen), processor)
 
@@ -80,7 +81,7 @@ def assemble(
         InputError: an unknown preset or device, or a part that cannot be had, with the ways out.
         ValueError: parts that do not fit together.
     """
-    chosen = _device(device)
+    chosen = choose_device(device)
     model, processor = put_together(
         preset, trunk=trunk, ears=ears, decoder=decoder, tokenizer=tokenizer, pretrained=pretrained
     )
@@ -321,13 +322,3 @@ def rank(query: Tensor, found: Sequence[tuple[Any, Tensor]], top: int = 10) -> l
     """The `top` things whose keys (k,) have the highest cosine with the query's (k,), the best first; ties in order."""
     scored = [Match(what, float(query @ key)) for what, key in found]
     return sorted(scored, key=lambda match: -match.score)[:top]
-
-
-def _device(device: str | None) -> torch.device:
-    if device is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        torch.zeros(1, device=device).item()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise InputError(f"device {device!r} cannot be used ({error}); try 'cpu'") from error
-    return torch.device(device)

@@ -26,10 +26,10 @@ FLOORS = (
     {"tasks"},
     {"training", "explain", "steps"},
     {"recollection"},
-    {"pipeline"},
+    {"pipeline", "task_pipeline"},
     {"serve"},
     {"commands", "arguments"},
-    {"cli_memory"},
+    {"cli_memory", "cli_tasks"},
     {"cli"},
     {"__main__"},
 )

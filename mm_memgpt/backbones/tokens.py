@@ -154,6 +154,12 @@ def _chosen(encoding: Encoding, places: list[int]) -> Encoding:
     return Encoding(*([field[place] for place in places] for field in encoding))
 
 
+def left_out(length: int, fit: Fit) -> int:
+    """About how many of a row's tokens are not read."""
+    further = (fit.windows - 1) * (fit.longest - fit.stride) if fit.over == "windows" else 0
+    return max(0, length - fit.longest - further)
+
+
 def stacked(rows: Sequence[Sequence[Encoding]], pad: int) -> dict[str, Tensor]:
     """Rows of items as tensors (b, n, t), as `Processor` describes them; padding on the right."""
     b, n = len(rows), max(map(len, rows))

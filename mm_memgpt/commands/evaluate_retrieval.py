@@ -1,4 +1,5 @@
-"""`mm-memgpt evaluate retrieval`: how well a data file's photos and sentences find each other by their keys.
+"""`mm-memgpt evaluate retrieval`: how well a data file's photos and sentences find each other by their keys; where the
+model is one of finetune, `mm_memgpt.commands.evaluate_task` measures it.
 
 Notable: keys alone are kept, so a file may be of any length; a sample that cannot be used is named at the end, and
 makes the exit status 1, because the figures are not of them all.
@@ -11,10 +12,13 @@ from functools import partial
 import numpy as np
 import torch
 
+from mm_memgpt.commands import evaluate_task
 from mm_memgpt.commands.evaluate import name_skipped, status, usable
 from mm_memgpt.datasets.base import read
 from mm_memgpt.evaluation.retrieval import RetrievalScores, score_retrieval
 from mm_memgpt.pipeline import load
+from mm_memgpt.tasks.model import is_task_folder
+from mm_memgpt.types import InputError
 
 
 def run(arguments: Namespace) -> int:
@@ -23,6 +27,10 @@ def run(arguments: Namespace) -> int:
     Raises:
         InputError: no photo with sentences is there, or the model has no text encoder.
     """
+    if is_task_folder(arguments.model):
+        return evaluate_task.run(arguments)
+    if arguments.predictions is not None or arguments.plots is not None:
+        raise InputError(f"{arguments.model}: no model of finetune; leave out --predictions and --plots")
     reader = read(arguments.data, split=arguments.split, images=arguments.images)
     total = min(len(reader), arguments.limit or len(reader))
     model = load(arguments.model, arguments.device)

@@ -1,7 +1,7 @@
 """Two pictures of a classifier: the confusion matrix, and precision, recall and F1 of each class (as a CSV file too).
 
 Notable: a class may be called anything: names are cut to fit, are never read as formulas, and are drawn in whichever
-installed fonts have their letters; a name that none has is drawn as its number, and per_class.csv says which that is.
+installed fonts have their letters; a name that none has is drawn as its number (from 0), in the order of per_class.csv.
 Past NAMED classes the axes carry numbers alone.
 
 k classes
@@ -42,12 +42,12 @@ def write_confusion(folder: Path, matrix: np.ndarray, labels: Sequence[str]) -> 
     k = len(labels)
     if matrix.shape != (k, k) or k == 0:
         raise ValueError(f"a matrix of shape {matrix.shape} for {k} labels: it must be ({k}, {k}), of at least one")
-    side = float(np.clip(2.5 + 0.25 * k, 5, 30))
+    side = float(np.clip(3 + 0.16 * k, 5, 27))
     picture = figure_class()(figsize=(side + 1, side), layout="constrained")
     axes = picture.subplots()
     shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
     bar = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    picture.colorbar(bar, ax=axes, shrink=0.8, label="share of the true class")
+    picture.colorbar(bar, ax=axes, fraction=0.046, pad=0.02, label="share of the true class")
     axes.set(xlabel="predicted", ylabel="true")
     _name(axes.xaxis, labels)
     _name(axes.yaxis, labels)
@@ -55,7 +55,7 @@ def write_confusion(folder: Path, matrix: np.ndarray, labels: Sequence[str]) -> 
     if k <= COUNTED:
         for (row, column), count in np.ndenumerate(matrix):
             shade = "white" if shares[row, column] > 0.5 else "black"
-            axes.text(column, row, f"{count:d}", ha="center", va="center", color=shade, fontsize=7)
+            axes.text(column, row, f"{count:d}", ha="center", va="center", color=shade, fontsize=10 - k / 5)
     return _saved(picture, folder / "confusion_matrix.png")
 
 
@@ -89,20 +89,22 @@ def families(text: str) -> tuple[list[str], set[str]]:
     from matplotlib.font_manager import findfont, fontManager
     from matplotlib.ft2font import FT2Font
 
-    found = [FAMILY]
-    missing = {letter for letter in text if ord(letter) not in FT2Font(findfont(FAMILY)).get_charmap()}
+    def lacking(file: str, letters: set[str]) -> set[str]:
+        font = FT2Font(file)
+        return {letter for letter in letters if not font.get_char_index(ord(letter))}
+
+    found, missing = [FAMILY], lacking(findfont(FAMILY), set(text))
     for font in fontManager.ttflist:
-        if not missing:
-            break
-        if font.name in found or font.name.startswith("Last Resort"):  # which draws a box for everything
+        plain = font.weight in (400, "normal") and font.style == font.stretch == "normal"  # what a family draws with
+        if not missing or not plain or font.name.startswith("Last Resort"):  # which has a box for everything
             continue
         try:
-            has = {letter for letter in missing if ord(letter) in FT2Font(font.fname).get_charmap()}
+            left = lacking(font.fname, missing)
         except (OSError, RuntimeError):  # removed or broken since matplotlib listed it
             continue
-        if has:
+        if left < missing:
             found.append(font.name)
-            missing -= has
+            missing = left
     return found, missing
 
 
@@ -114,7 +116,7 @@ def _name(axis: Any, labels: Sequence[str]) -> None:
     names = [shortened(str(label), 24) for label in labels]
     fonts, missing = families("".join(names))
     drawn = [f"class {number}" if missing & set(name) else name for number, name in enumerate(names)]
-    size = float(np.clip(9 - len(labels) / 25, 5, 9))
+    size = float(np.clip(9 - len(labels) / 50, 7, 9))
     axis.set_ticks(range(len(labels)))
     for text in axis.set_ticklabels(drawn, fontsize=size, fontfamily=fonts):
         text.set_parse_math(False)  # a "$" is a letter

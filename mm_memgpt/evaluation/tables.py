@@ -5,7 +5,9 @@ combining one none.
 """
 
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Mapping
+from itertools import accumulate
 
 from mm_memgpt.evaluation.bootstrap import Score
 from mm_memgpt.evaluation.classification import ClassFigures
@@ -17,10 +19,11 @@ LONGEST = 40
 def as_table(scores: Mapping[str, Score]) -> str:
     """Each metric, its value and its 95% interval."""
     width = max(map(places, ["metric", *scores]))
-    lines = [f"{padded('metric', width)}  value  95% interval"]
-    lines += [
-        f"{padded(name, width)}  {value:.3f}  {low:.3f} to {high:.3f}" for name, (value, low, high) in scores.items()
-    ]
+    values = {name: f"{score.value:.3f}" for name, score in scores.items()}
+    digits = max(map(len, ["value", *values.values()]))
+    lines = [f"{padded('metric', width)}  {'value':>{digits}}  95% interval"]
+    for name, (_, low, high) in scores.items():
+        lines.append(f"{padded(name, width)}  {values[name]:>{digits}}  {low:.3f} to {high:.3f}")
     return "\n".join(lines)
 
 
@@ -46,17 +49,18 @@ def padded(text: str, width: int) -> str:
 
 
 def shortened(name: str, longest: int = LONGEST) -> str:
-    """The name in one line of at most `longest` places, with … for what is cut."""
+    """The name in one line of at most `longest` places, with … for what is cut from its middle."""
     name = " ".join("".join(letter if letter.isprintable() else " " for letter in name).split())
     if places(name) <= longest:
         return name
-    kept, used = "", 1
-    for letter in name:
-        used += _places(letter)
-        if used > longest:
-            break
-        kept += letter
-    return kept + "…"
+    tail = (longest - 1) // 2
+    return _start(name, longest - 1 - tail) + "…" + _start(name[::-1], tail)[::-1]
+
+
+def _start(text: str, width: int) -> str:
+    """As much of the text as fits into a width in places."""
+    used = list(accumulate(map(_places, text)))
+    return text[: bisect_right(used, width)]
 
 
 def _places(letter: str) -> int:

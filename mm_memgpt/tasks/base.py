@@ -148,6 +148,10 @@ class Task:
         """What is right for a row; None where it does not say."""
         return None
 
+    def is_unseen(self, example: Example) -> bool:
+        """Whether what is right for an example is a label that the training rows had not."""
+        return False
+
     def size(self, table: Table, index: int) -> int:
         """About how long a row is, in characters, to put those of like length together; 0 of one that is broken."""
         try:

@@ -20,13 +20,16 @@ from mm_memgpt.types import InputError
 
 
 class Classification(Task):
-    """Labels by softmax. Options: loss, class_weights (balanced, or a weight a label), smoothing."""
+    """Labels by softmax. Options: loss, class_weights (balanced, or a weight a label), smoothing, label_names.
+
+    A row may hold a label as it was in training or by its name; predictions and figures have the names.
+    """
 
     name = "classification"
     roles: ClassVar = {"label": "what is predicted"}
     needs = ("label",)
     best = "accuracy"
-    OPTIONS: ClassVar = {"loss": "cross_entropy", "class_weights": None, "smoothing": 0.0}
+    OPTIONS: ClassVar = {"loss": "cross_entropy", "class_weights": None, "smoothing": 0.0, "label_names": {}}
 
     def __init__(
         self, columns: Mapping[str, str], labels: Sequence[str] = (), options: Mapping[str, Any] | None = None
@@ -38,7 +41,12 @@ class Classification(Task):
     def learn(cls, columns: Mapping[str, str], table: Table, options: Mapping[str, Any] | None = None) -> Task:
         task = super().learn(columns, table, options)
         counts = learn_labels(table, columns["label"])
-        return cls(columns, tuple(counts), {**task.options, "class_weights": _weights(task.options, counts)})
+        names = _names(task.options["label_names"], counts, table.name)
+        named: Counter = Counter()
+        for label, count in counts.items():
+            named[names.get(label, label)] += count
+        weights = _weights(task.options, named)
+        return cls(columns, tuple(named), {**task.options, "class_weights": weights, "label_names": names})
 
     @property
     def outputs(self) -> int:
@@ -46,7 +54,13 @@ class Classification(Task):
 
     def target(self, row: Row, place: str) -> str | None:
         name = self.columns["label"]
-        return as_label(row[name], place, name) if row.get(name) is not None else None
+        if row.get(name) is None:
+            return None
+        label = as_label(row[name], place, name)
+        return self.options["label_names"].get(label, label)
+
+    def is_unseen(self, example: Example) -> bool:
+        return example.target not in self.labels
 
     def targets(self, examples: Sequence[Example], batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         without_target(examples, "label")
@@ -87,6 +101,18 @@ class Classification(Task):
         )
 
 
+def _names(given: Mapping[Any, Any], counts: Counter, table: str) -> dict[str, str]:
+    """Label to its name, of labels that the rows hold, or whose names they hold."""
+    names = {
+        as_label(key, "label_names", "a key"): as_label(name, "label_names", str(key)) for key, name in given.items()
+    }
+    if odd := [key for key, name in names.items() if key not in counts and name not in counts]:
+        raise InputError(f"{table}: no row has the label {odd[0]!r} of label_names; they have {', '.join(counts)}")
+    if len({*names.values()}) < len(names):
+        raise InputError(f"label_names: two labels of one name, {Counter(names.values()).most_common(1)[0][0]!r}")
+    return names
+
+
 def _weights(options: Mapping[str, Any], counts: Counter) -> dict[str, float] | None:
     given = options["class_weights"]
     if given is None:
@@ -95,7 +121,8 @@ def _weights(options: Mapping[str, Any], counts: Counter) -> dict[str, float] | 
         return dict(zip(counts, balanced(list(counts.values())), strict=True))
     if not isinstance(given, Mapping):
         raise ValueError(f"class_weights {given!r} must be balanced, or a weight a label")
-    weights = {str(label): float(weight) for label, weight in given.items()}
+    names = {str(label): name for label, name in options["label_names"].items()}
+    weights = {names.get(str(label), str(label)): float(weight) for label, weight in given.items()}
     if odd := sorted({*weights} ^ {*counts}):
         raise ValueError(
             f"class_weights and the labels differ in {odd[0]!r}; give a weight for each of {', '.join(counts)}"

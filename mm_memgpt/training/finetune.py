@@ -57,7 +57,7 @@ def _built(
     recipe: FinetuneRecipe, skipped: Skipped, adapter: nn.Module | None
 ) -> tuple[TrainingTask, RowExamples, RowExamples]:
     table = read_table(recipe.train, where=recipe.where)
-    task = recipe.kind.learn(recipe.columns, table, recipe.options)
+    task = recipe.kind.learn(recipe.columns, table, recipe.task_options)
     if recipe.id is not None:
         check_ids(table, recipe.id)
     train, val = _parts(recipe, table)

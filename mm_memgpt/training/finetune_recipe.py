@@ -125,6 +125,11 @@ class FinetuneRecipe:
         return {key: getattr(self, key) for key in COLUMNS if getattr(self, key) is not None}
 
     @property
+    def task_options(self) -> dict[str, Any]:
+        """Settings of the task, with what its labels are called."""
+        return {**self.options, "label_names": self.label_names} if self.label_names else self.options
+
+    @property
     def optimiser(self) -> Optimiser:
         """How the weights move: the adapter at the peak rate, the backbone at its share of that."""
         usual, faster = TUNINGS[self.tuning]

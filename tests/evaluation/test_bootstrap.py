@@ -28,6 +28,14 @@ def test_examples_that_agree_leave_no_doubt():
     assert tuple(score) == (0.25, 0.25, 0.25)
 
 
+def test_examples_that_are_alike_may_share_a_row():
+    values, counts = np.array([0.0, 1.0, 5.0]), np.array([60, 30, 10])
+    (apart,) = bootstrap(column(np.repeat(values, counts)), mean, resamples=4000)
+    (together,) = bootstrap(column(values), mean, resamples=4000, counts=counts)
+    assert together.value == apart.value
+    assert (together.low, together.high) == pytest.approx((apart.low, apart.high), abs=0.03)
+
+
 def test_no_examples_and_no_resamples_are_refused():
     with pytest.raises(ValueError, match="0 examples and 5 resamples: both must be at least 1"):
         bootstrap(np.empty((0, 2)), mean, resamples=5)
