@@ -51,7 +51,7 @@ def build(
             return OwnBackbone(model, processor, Fit(longest=OWN_LONGEST), reads=("image",))
         if place == MINILM:
             place = minilm()
-        elif place in {folder.name for folder in SHIPPED.glob("*/")} or _is_own(place):
+        elif place in {path.name for path in SHIPPED.iterdir()} or _is_own(place):
             fit = Fit(longest=OWN_LONGEST if longest is None else longest, over=over, stride=stride)
             return OwnBackbone(*read_model(find(place)), fit)
         _check(place)

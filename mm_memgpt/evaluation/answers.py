@@ -21,7 +21,7 @@ from mm_memgpt.evaluation.bootstrap import Score, bootstrap
 
 _ARTICLE = re.compile(r"\b(a|an|the)\b")
 
-_SPACELESS = re.compile(
+SPACELESS = re.compile(
     "["
     "\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"  # Han
     "\u3041-\u3096\u3099-\u309f\u30a1-\u30ff\u31f0-\u31ff\uff66-\uff9f"  # Hiragana, Katakana
@@ -35,7 +35,7 @@ _SPACELESS = re.compile(
 def normalise_answer(answer: str) -> str:
     """Lower case, without punctuation and English articles, with one space between tokens."""
     spaced = _ARTICLE.sub(" ", answer.lower().translate(_punctuation()))
-    return " ".join(_SPACELESS.sub(r" \g<0> ", spaced).split())
+    return " ".join(SPACELESS.sub(r" \g<0> ", spaced).split())
 
 
 def exact_match(predicted: str, gold: Sequence[str]) -> float:

@@ -78,6 +78,8 @@ class Task:
     """The figure that chooses a checkpoint."""
     OPTIONS: ClassVar[dict[str, Any]] = {}
     """Names of further settings, with their defaults."""
+    DEFAULTS: ClassVar[dict[str, Any]] = {}
+    """How it reads texts over the limit where a recipe does not say: over and stride."""
     given: ClassVar[str] = "labels"
     """A key that every batch has."""
     of_tokens: ClassVar[bool] = False
@@ -193,6 +195,10 @@ class Task:
         """(b) a number, differentiable in the outputs, that is high where they say what `predictions` say: what is
         explained."""
         raise NotImplementedError
+
+    def settle(self, predictions: Sequence[Prediction], examples: Sequence[Example]) -> list[Prediction]:
+        """Chooses what is chosen on validation rows after learning, such as a threshold; the predictions with that."""
+        return list(predictions)
 
     def score(self, predictions: Sequence[Prediction], examples: Sequence[Example]) -> Scores:
         """How right predictions were of examples that have targets."""

@@ -119,7 +119,8 @@ def _measure(model: TaskModel, task: Task, rows: RowExamples) -> Callable[[], di
     def measure() -> dict[str, float]:
         examples = [rows[place] for place in range(len(rows))]
         training = model.training
-        scores = task.score(predict_all(model.eval(), task, examples, rows.batch), examples)
+        predictions = task.settle(predict_all(model.eval(), task, examples, rows.batch), examples)
+        scores = task.score(predictions, examples)
         model.train(training)
         return {name: score.value for name, score in scores.values.items()}
 

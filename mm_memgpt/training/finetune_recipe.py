@@ -64,10 +64,10 @@ class FinetuneRecipe:
     """Lora: width of its matrices."""
     longest: int | None = None
     """Tokens of a text that are read at a time; the backbone's own limit, at most 256, where None."""
-    over: str = "head"
-    """What becomes of a longer text: head, ends or windows."""
-    stride: int = 0
-    """Tokens that a window shares with the one before."""
+    over: str | None = None
+    """What becomes of a longer text: head, ends or windows; what suits the task where None."""
+    stride: int | None = None
+    """Tokens that a window shares with the one before, likewise."""
     pretrained: bool = True
     """Of an image tower, whether it starts from its pretrained weights."""
     epochs: float = 3.0
@@ -102,6 +102,8 @@ class FinetuneRecipe:
     def __post_init__(self) -> None:
         require(self.task in TASKS, f"task {self.task!r} is unknown; known: {', '.join(TASKS)}")
         require(self.tuning in TUNINGS, f"tuning {self.tuning!r} is unknown; known: {', '.join(TUNINGS)}")
+        self.over = self.kind.DEFAULTS.get("over", "head") if self.over is None else self.over
+        self.stride = self.kind.DEFAULTS.get("stride", 0) if self.stride is None else self.stride
         require(self.over in WAYS, f"over {self.over!r} is unknown; known: {', '.join(WAYS)}")
         require(self.rank >= 1, f"rank {self.rank} must be at least 1; try rank=8")
         for name in ("checkpoints", "batch"):
