@@ -14,7 +14,6 @@ from mm_memgpt.pipeline import load
 from mm_memgpt.serve.demo import build, free_port, serving
 from mm_memgpt.serve.options import Options, packaged_photos
 
-
 if TYPE_CHECKING:
     from mm_memgpt.task_pipeline import TaskPipeline
 

@@ -2,6 +2,7 @@
 
 import random
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -92,8 +93,13 @@ def test_the_word_that_decides_comes_first(classifier, texts, method):
 
 
 def test_words_by_chance_would_not_come_first(classifier, texts):
-    ranks = [random.Random(place).randrange(len(text.split())) for place, text in enumerate(texts)]
-    assert sum(ranks) > 0
+    found = [explain(classifier, Example(Inputs(text=text)), "occlusion") for text in texts]
+    draw = random.Random(0)
+    for number, each in enumerate(found):
+        part = each.texts[0]
+        words = tuple(word._replace(score=draw.random()) for word in part.words)
+        found[number] = replace(each, texts=(part._replace(words=words),))
+    assert sum(rank > 0 for rank in places_of_good(found)) >= 4
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -110,7 +116,8 @@ def test_integrated_gradients_add_up(classifier, texts, adapter):
     found = explain(model, Example(Inputs(text=texts[2])))
     total = sum(word.score for word in found.texts[0].words)
     assert total == pytest.approx(found.value - found.baseline + found.delta, abs=1e-4)
-    assert abs(found.delta) < 0.05 * max(0.1, abs(found.value - found.baseline))
+    if adapter != "cnn":  # a maximum over tokens has kinks, which points miss
+        assert abs(found.delta) < 0.05 * max(0.1, abs(found.value - found.baseline))
 
 
 def test_occlusion_is_what_a_naive_replacement_costs(classifier, texts):
@@ -162,7 +169,8 @@ def test_in_windows_every_word_is_read_and_at_the_head_the_others_are_marked(fol
         found = explain(model, Example(Inputs(text=text)), method)
         assert (len(found.texts[0].words), found.unread) == (25, unread)
         if not unread:
-            best = max(found.texts[0].words, key=lambda word: word.score)
+            for_yes = 1 if found.prediction.value == "yes" else -1
+            best = max(found.texts[0].words, key=lambda word: for_yes * word.score)
             assert text[best.begin : best.end] == "good"
 
 
