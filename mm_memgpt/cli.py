@@ -145,6 +145,9 @@ def _add_demo(commands: Action) -> None:
     command.add_argument(
         "--share", action="store_true", help="also at a public address, through Gradio's servers; default: no"
     )
+    command.add_argument(
+        "--read", action="append", default=[], metavar="FOLDER", help="also show a model of finetune; may be repeated"
+    )
     command.set_defaults(run=command_called("demo"))
 
 

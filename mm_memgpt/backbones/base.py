@@ -65,6 +65,11 @@ class Backbone(nn.Module):
         raise NotImplementedError
 
     @property
+    def blank(self) -> int:
+        """Number of the token that stands for a word left out."""
+        raise NotImplementedError
+
+    @property
     def modules_to_adapt(self) -> nn.Module:
         """The model whose layers LoRA may be put into."""
         raise NotImplementedError

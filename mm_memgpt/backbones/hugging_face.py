@@ -18,7 +18,7 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 from mm_memgpt.backbones.base import Backbone, Inputs
-from mm_memgpt.backbones.tokens import Fit, encode, fitted, stacked
+from mm_memgpt.backbones.tokens import Fit, blank, encode, fitted, stacked
 from mm_memgpt.models.quiet import quiet
 from mm_memgpt.types import MODALITIES, Features, InputError
 
@@ -99,6 +99,10 @@ class TextBackbone(Backbone):
     @property
     def embedding(self) -> nn.Module:
         return self.model.get_input_embeddings()
+
+    @property
+    def blank(self) -> int:
+        return blank(self.tokenizer)
 
     @property
     def modules_to_adapt(self) -> nn.Module:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from mm_memgpt.backbones.base import Backbone, Inputs
-from mm_memgpt.backbones.tokens import Encoding, Fit, encode, fitted, stacked
+from mm_memgpt.backbones.tokens import Encoding, Fit, blank, encode, fitted, stacked
 from mm_memgpt.datasets.sound import pieces
 from mm_memgpt.encoders.items import join
 from mm_memgpt.models.mm_memgpt import MMMemGPTForConditionalGeneration
@@ -106,6 +106,10 @@ class OwnBackbone(Backbone):
     @property
     def embedding(self) -> nn.Module:
         return self.model.get_input_embeddings()
+
+    @property
+    def blank(self) -> int:
+        return blank(self.own_processor.tokenizer)
 
     @property
     def modules_to_adapt(self) -> nn.Module:

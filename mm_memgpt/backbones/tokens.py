@@ -57,6 +57,12 @@ class Fit:
             raise ValueError(f"windows {self.windows} must be at least 1; try windows=64")
 
 
+def blank(tokenizer: PreTrainedTokenizerBase) -> int:
+    """The token that says nothing: the one for what is masked or, of a tokenizer without it, unknown or padding."""
+    known = (tokenizer.mask_token_id, tokenizer.unk_token_id, tokenizer.pad_token_id)
+    return next((number for number in known if number is not None), 0)
+
+
 def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], pairs: Sequence[str] | None) -> list[Encoding]:
     """Texts, or pairs of texts, whole, with the tokenizer's special tokens."""
     if not tokenizer.is_fast:

@@ -1,9 +1,13 @@
 """What the demo's pages are told beside the model, and the photos it offers where the user names none."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mm_memgpt.task_pipeline import TaskPipeline
 
 PACKAGE = Path(__file__).parents[1]
 PHOTO_FOLDERS = (PACKAGE / "photos", PACKAGE.parent / "demos" / "photos")
@@ -25,6 +29,8 @@ class Options:
     """Sentences the search keeps at a time."""
     examples: Sequence[Path] = ()
     """Photos to pick from."""
+    readers: Mapping[str, "TaskPipeline"] = field(default_factory=dict)
+    """Models of tasks by name, for the page of texts."""
     ending: ExitStack = field(default_factory=ExitStack)
     """What pages leave to be done when the demo ends."""
 
