@@ -51,7 +51,7 @@ def plain(text):
 def test_a_few_rows_are_learned_by_heart_in_any_script_and_tokenizer(name, table, model_of, overfitted):
     task, examples = task_and_examples(table())
     model = model_of(task, name)
-    assert overfitted(model, examples) < 0.05
+    assert overfitted(model, examples, steps=400 if name == "own" else 120) < 0.05
     predictions = task.predict(model, examples)
     assert [tuple(each.details["tags"]) for each in predictions] == [example.target for example in examples]
     first = predictions[0].value[0]
