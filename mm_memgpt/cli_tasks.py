@@ -48,6 +48,7 @@ def add_predict(commands: Action) -> None:
     command.add_argument("--text-pair", metavar="TEXT", help="the second text, of a model that reads two")
     _add_model(command)
     command.add_argument("--format", choices=("text", "json", "csv"), default="text", help="default: %(default)s")
+    _add_encoding(command)
     command.add_argument("--output", metavar="FILE", help="write the results there, not to standard output")
     command.add_argument(
         "--explain",
@@ -72,11 +73,16 @@ def add_evaluate_tasks(kinds: Action) -> None:
 
 
 def add_kept(command: ArgumentParser) -> None:
-    """Adds what a measurement may leave behind."""
+    """Adds what a measurement may leave behind, and how its table is written."""
+    _add_encoding(command)
     command.add_argument("--predictions", metavar="FILE", help="also write each row's prediction there, a JSON line")
     command.add_argument(
         "--plots", metavar="DIR", help="also write the confusion matrix and the classes' figures there"
     )
+
+
+def _add_encoding(command: ArgumentParser) -> None:
+    command.add_argument("--encoding", metavar="NAME", help="of a text file, such as latin-1; default: utf-8")
 
 
 def _add_recipe(command: ArgumentParser) -> None:

@@ -36,7 +36,9 @@ def run(arguments: Namespace) -> int:
         name = model.task.name
         raise InputError(f"{arguments.model}: a model of {name}; say mm-memgpt evaluate {name}")
     started = time.monotonic()
-    found = model.measure(read_table(arguments.data, split=arguments.split), arguments.batch)
+    found = model.measure(
+        read_table(arguments.data, split=arguments.split, encoding=arguments.encoding), arguments.batch
+    )
     seconds = round(time.monotonic() - started, 1)
     say_odd(model, found)
     print(json.dumps(figures(found, seconds)) if arguments.format == "json" else table(found, seconds))

@@ -68,7 +68,7 @@ def said_of(model: TaskPipeline, arguments: Namespace) -> Iterator[Said]:
             if name == STANDARD_INPUT:
                 yield from of_placed(model, lines(sys.stdin, one_role(model, name)), arguments)
             else:
-                yield from of_table(model, open_table(model, name), arguments)
+                yield from of_table(model, open_table(model, name, arguments.encoding), arguments)
         except InputError as error:
             yield Said("", error)
 
@@ -110,15 +110,15 @@ def explanation(model: TaskPipeline, example: Example, arguments: Namespace) -> 
     return found.to_ansi(colour=coloured)
 
 
-def open_table(model: TaskPipeline, name: str) -> Table:
+def open_table(model: TaskPipeline, name: str, encoding: str | None) -> Table:
     """The table of an input, a .txt file as lines of what the model reads.
 
     Raises:
         InputError: it cannot be read, or has fewer columns than the model reads.
     """
     if Path(name).suffix.lower() == ".txt":
-        return LinesTable(name, model.task.columns[one_role(model, name)])
-    return read_table(name)
+        return LinesTable(name, model.task.columns[one_role(model, name)], encoding)
+    return read_table(name, encoding=encoding)
 
 
 def one_role(model: TaskPipeline, name: str) -> str:

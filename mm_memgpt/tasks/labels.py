@@ -4,6 +4,7 @@ Notable: they are texts, in numeric order where all are whole numbers, so that t
 """
 
 from collections import Counter
+from contextlib import suppress
 
 from mm_memgpt.datasets.fields import as_label
 from mm_memgpt.datasets.table import Table
@@ -17,14 +18,20 @@ def learn_labels(table: Table, name: str) -> Counter:
     """Label to how many rows have it, sorted. A row that cannot be read is passed over.
 
     Raises:
-        InputError: fewer than two labels, or more than MOST.
+        InputError: fewer than two labels, or more than MOST, or no row can be read.
     """
     counts: Counter = Counter()
+    broken = None
     for index in range(len(table)):
         try:
-            counts[as_label(table[index][name], table.place(index), name)] += 1
-        except InputError:
+            row = table[index]
+        except InputError as error:
+            broken = broken or error
             continue
+        with suppress(InputError):
+            counts[as_label(row[name], table.place(index), name)] += 1
+    if not counts and broken is not None:
+        raise broken
     if not counts:
         raise InputError(f"{table.name}: no row has a label in column {name!r}; fill it in")
     if len(counts) == 1:

@@ -58,7 +58,7 @@ def finetune_file(path: str | Path, overrides: list[str] | None = None, resume: 
 def _built(
     recipe: FinetuneRecipe, skipped: Skipped, adapter: nn.Module | None
 ) -> tuple[TrainingTask, RowExamples, RowExamples]:
-    table = read_table(recipe.train, where=recipe.where)
+    table = read_table(recipe.train, split=recipe.split, where=recipe.where, encoding=recipe.encoding)
     task = recipe.kind.learn(recipe.columns, table, recipe.task_options)
     if recipe.id is not None:
         check_ids(table, recipe.id)
@@ -109,14 +109,14 @@ def _built(
 
 def _parts(recipe: FinetuneRecipe, table: Table) -> tuple[Sequence[int], tuple[Table, Sequence[int]]]:
     """The rows of training, and table and rows of validation."""
-    if recipe.val is None:
+    if recipe.val is None and recipe.val_split is None:
         groups = _groups(recipe, table)
         if (len(table) if groups is None else len({*groups})) < 2:
             what = "one row" if groups is None else "one group"
             raise InputError(f"{table.name}: {what}; give more, or rows of their own for validation: val")
         train, val = split(len(table), SPARED, recipe.seed, groups)
         return train, (table, val)
-    other = read_table(recipe.val)
+    other = read_table(recipe.val or recipe.train, split=recipe.val_split, encoding=recipe.encoding)
     for role, name in recipe.columns.items():
         column(other, name, role)
     return range(len(table)), (other, range(len(other)))

@@ -50,10 +50,16 @@ class FinetuneRecipe:
     """Column that tells rows apart; one that comes twice is refused."""
     val: str | None = None
     """Rows that choose the checkpoint; one in ten of the training rows where None."""
+    split: str | None = None
+    """Part of a dataset that has several, to learn from."""
+    val_split: str | None = None
+    """Part of `val`, likewise; without `val`, of the dataset that is learned from."""
     group: str | None = None
     """Column whose equal values stay together when validation rows are spared: of a question, all rows or none."""
     where: dict[str, Any] = field(default_factory=dict)
     """Only training rows whose column holds this value, or one of these."""
+    encoding: str | None = None
+    """Of text files, such as latin-1; UTF-8, or UTF-16 that says so, where None."""
     label_names: dict[str, str] = field(default_factory=dict)
     """What labels are called in predictions: {0: negative, 1: positive}."""
     options: dict[str, Any] = field(default_factory=dict)

@@ -26,7 +26,7 @@ from mm_memgpt.tasks.classification import Classification
 from mm_memgpt.tasks.model import create
 from mm_memgpt.tasks.pair import Pair
 
-PICTURE = Path(__file__).parents[2] / "docs" / "images" / "demo_text.png"
+PICTURE = Path(__file__).parents[2] / "docs" / "images" / "demo-text.png"
 FLAGS = ("--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-gpu")
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE = 60_000

@@ -150,6 +150,29 @@ def test_validation_rows_may_be_given(recipe, tmp_path):
     assert json.loads((recipe.folder() / "report.json").read_text())["eval_accuracy"] == 1.0
 
 
+def test_another_encoding_is_named(recipe, tmp_path):
+    path = tmp_path / "latin.csv"
+    path.write_bytes(b"words,kind\n" + b"".join(b"A dog \xe9 .,yes\nA rock \xe9 .,no\n" for _ in range(9)))
+    with pytest.raises(InputError, match="save the file as UTF-8, or give encoding: latin-1"):
+        finetune(replace(recipe, train=str(path)))
+    finetune(replace(recipe, train=str(path), encoding="latin-1", epochs=1, output=str(tmp_path / "latin")))
+    assert json.loads((tmp_path / "latin" / "report.json").read_text())["skipped"] == []
+
+
+def test_a_saved_dataset_says_which_parts_are_for_what(recipe, tmp_path):
+    datasets = pytest.importorskip("datasets")
+    parts = {"train": ["A dog .", "A rock ."] * 8, "test": ["the dog", "the rock"]}
+    made = {
+        name: datasets.Dataset.from_dict({"words": words, "kind": ["yes", "no"] * (len(words) // 2)})
+        for name, words in parts.items()
+    }
+    datasets.DatasetDict(made).save_to_disk(str(tmp_path / "saved"))
+    saved = replace(recipe, train=str(tmp_path / "saved"), split="train", val_split="test", epochs=20)
+    assert finetune(saved)["eval_accuracy"] == 1.0
+    with pytest.raises(InputError, match="has the splits train, test; choose one: split"):
+        finetune(replace(saved, split=None, output=str(tmp_path / "other")))
+
+
 def test_of_a_pair_both_texts_are_read(tmp_path, recipe):
     """Which of the two the label is about is learned: here the second."""
     generator = random.Random(7)
