@@ -63,7 +63,7 @@ def _built(
     if recipe.id is not None:
         check_ids(table, recipe.id)
     train, val = _parts(recipe, table)
-    if recipe.val is not None:
+    if val[0] is not table:
         _check_labels(task, val[0])
     backbone = build_backbone(
         recipe.backbone, longest=recipe.longest, over=recipe.over, stride=recipe.stride, pretrained=recipe.pretrained

@@ -117,11 +117,6 @@ class RecipeTrainer(Trainer):
         if missing or load_result.unexpected_keys or isinstance(self.model, PreTrainedModel):
             super()._issue_warnings_after_load(load_result)
 
-    def _issue_warnings_after_load(self, load_result: Any) -> None:
-        """Of a model of ours, nothing: what is missing are tied weights, which were saved once, by their other name."""
-        if isinstance(self.model, PreTrainedModel):
-            super()._issue_warnings_after_load(load_result)
-
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         if "loss" in logs:
             logs |= {name: torch.stack(values).mean().item() for name, values in self.parts.items()}
