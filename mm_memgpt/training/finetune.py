@@ -99,7 +99,6 @@ def _built(
             keep,
             given=task.given,
             measure=_measure(model, task, measured),
-            short=False,
             best=task.best,
         ),
         learned,

@@ -102,8 +102,7 @@ def run(
     started = time.monotonic()
     task.model.to(memory_format=torch.channels_last)  # convolves faster on a CPU, and on a GPU in half precision
     # sentences are short: on a CPU the plain kernel costs 49 core-milliseconds a photo, the fused one 70
-    plain = task.short and not torch.accelerator.is_available()
-    kernel = sdpa_kernel(SDPBackend.MATH) if plain else nullcontext()
+    kernel = nullcontext() if torch.accelerator.is_available() else sdpa_kernel(SDPBackend.MATH)
     try:
         with kernel:
             trainer.train(resume_from_checkpoint=None if last is None else str(last))

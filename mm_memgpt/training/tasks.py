@@ -75,8 +75,6 @@ class Task(NamedTuple):
     """The examples of training and validation, of a task that makes them itself; it is told of broken samples."""
     measure: Callable[[], dict[str, float]] | None = None
     """Further figures on validation, taken at each checkpoint."""
-    short: bool = True
-    """Whether attention is over so few tokens that the plain kernel is the fastest on a CPU."""
     best: str = "loss"
     """What chooses the checkpoint: the loss, which is to be low, or a figure of `measure`, which is to be high."""
 
