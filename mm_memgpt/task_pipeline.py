@@ -14,18 +14,23 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice, tee
 from os import PathLike, fspath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import nn
 
+from mm_memgpt.backbones.base import Inputs
 from mm_memgpt.backbones.tokens import left_out
 from mm_memgpt.config import build
+from mm_memgpt.datasets.fields import as_image, as_sound, as_text
 from mm_memgpt.datasets.table import Table, column, read_table
 from mm_memgpt.datasets.table_given import GivenTable, WithoutColumns
 from mm_memgpt.models.device import choose_device
 from mm_memgpt.tasks.base import Example, Prediction, Scores, Task, without_target
 from mm_memgpt.tasks.model import TaskModel, read_task_model
+from mm_memgpt.tasks.recommendation import Recommendation
+from mm_memgpt.tasks.retrieval import Ranked, Retrieval
 from mm_memgpt.training.finetune import finetune as run_finetune
 from mm_memgpt.training.finetune import predict_all
 from mm_memgpt.training.finetune_recipe import FinetuneRecipe
@@ -188,6 +193,31 @@ class TaskPipeline:
         unseen = Counter(example.target for example in examples if self.task.is_unseen(example))
         return Measured(self.task.score(predictions, examples), examples, predictions, skipped, unseen)
 
+    @torch.inference_mode()
+    def rank(self, asked: Any, candidates: Sequence[Any], top: int | None = 10) -> list[Ranked]:
+        """The candidates that fit best what is asked, the best first: of a model of retrieval or recommendation.
+
+        Args:
+            asked: a text, or a photo or sound or the path of one, as the model is asked; for recommendation a list
+                of the texts that were liked, oldest first, none of which is recommended again.
+            candidates: what may be found, likewise.
+            top: how many; all where None.
+
+        Returns:
+            Each with its place among the candidates, from 0, and its cosine.
+
+        Raises:
+            InputError: a model of another task, or an input that cannot be used.
+        """
+        task = self.task
+        if isinstance(task, Recommendation):
+            return task.recommend(self.model, [asked] if isinstance(asked, str) else asked, candidates, top)
+        if not isinstance(task, Retrieval):
+            raise InputError(f"a model of {task.name} ranks nothing; take one of retrieval or recommendation")
+        wanted = side_of(asked, task.asked_by[0], "what is asked")
+        found = [side_of(each, task.found_by[0], f"candidate {place}") for place, each in enumerate(candidates)]
+        return task.rank(self.model, wanted, found, top)
+
     def explain(self, given: Given | Example, method: str = "integrated_gradients") -> "Attribution":
         """What in an input speaks for what the model says of it, and what against.
 
@@ -253,6 +283,19 @@ class TaskPipeline:
         """The prediction, with how many tokens were left out to come to it, where any were."""
         tokens = left_out(self.model.backbone.processor, example.inputs)
         return replace(prediction, details={**prediction.details, "left_out": tokens}) if tokens else prediction
+
+
+def side_of(given: Any, role: str, place: str) -> Inputs:
+    """One side of a retrieval: a text, or a photo or sound as itself or as a path.
+
+    Raises:
+        InputError: it cannot be used.
+    """
+    if role == "image":
+        return Inputs(image=as_image(given, place, role, Path()))
+    if role == "sound":
+        return Inputs(sound=as_sound(given, place, role, Path()))
+    return Inputs(**{role: as_text(given, place, role)})
 
 
 def _made(make: Callable[[], Example]) -> Example | InputError:
