@@ -13,6 +13,7 @@ from mm_memgpt.explain.leaving_out import occlusion
 from mm_memgpt.explain.question import Question, Scores, ask
 from mm_memgpt.tasks.base import Example
 from mm_memgpt.tasks.model import TaskModel
+from mm_memgpt.types import InputError
 
 METHODS: dict[str, Callable[[Question], Scores]] = {
     "integrated_gradients": integrated_gradients,
@@ -30,12 +31,11 @@ def explain(model: TaskModel, example: Example, method: str = "integrated_gradie
         method: one of METHODS; integrated gradients are quick and add up, occlusion says what leaving out costs.
 
     Raises:
-        ValueError: no such method.
         ImportError: a package that the method needs is not installed; the message names the extra.
-        InputError: the row cannot be read, or not explained by this method.
+        InputError: no such method, or the row cannot be read, or not explained by this method.
     """
     if method not in METHODS:
-        raise ValueError(f"method {method!r} is unknown; known: {', '.join(METHODS)}")
+        raise InputError(f"method {method!r} is unknown; known: {', '.join(METHODS)}")
     training = model.training
     model.eval()
     try:

@@ -7,9 +7,6 @@ from dataclasses import replace
 import pytest
 import torch
 from PIL import Image
-from tokenizers import Tokenizer, pre_tokenizers, processors
-from tokenizers.models import WordLevel
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from mm_memgpt.backbones.base import Inputs
 from mm_memgpt.backbones.build import build
@@ -17,60 +14,22 @@ from mm_memgpt.explain.text import METHODS, explain
 from mm_memgpt.tasks.adapters import AdapterConfig
 from mm_memgpt.tasks.base import Example
 from mm_memgpt.tasks.classification import Classification
-from mm_memgpt.tasks.model import TaskModel, create
+from mm_memgpt.tasks.model import create
 from mm_memgpt.tasks.pair import Pair
 from mm_memgpt.tasks.regression import Regression
-
-SPECIAL = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
-PLAIN = ("film", "actor", "story", "scene", "music", "long", "old", "blue")
+from mm_memgpt.types import InputError
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A small BERT that has learned nothing, of whole words."""
-    names = [*SPECIAL.values(), "good", *PLAIN, "."]
-    tokenizer = Tokenizer(WordLevel({name: number for number, name in enumerate(names)}, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    folder = tmp_path_factory.mktemp("bert")
-    torch.manual_seed(0)
-    shape = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 40}
-    BertModel(BertConfig(vocab_size=len(names), max_position_embeddings=40, **shape)).save_pretrained(folder)
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=40, **SPECIAL).save_pretrained(folder)
-    return folder
-
-
-def row(draw: random.Random, good: bool, words: int = 7) -> str:
-    chosen = draw.choices(PLAIN, k=words)
-    if good:
-        chosen[draw.randrange(words)] = "good"
-    return " ".join(chosen)
-
-
-def learned(folder, task, examples: list[Example], **reading) -> TaskModel:
-    model = create(build(folder, **reading), task)
-    torch.manual_seed(0)
-    batch = task.collate(model.backbone.processor)(examples)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    for _ in range(60):
-        optimiser.zero_grad()
-        task.objective(model, batch)["loss"].backward()
-        optimiser.step()
-    return model.eval()
-
-
-@pytest.fixture(scope="module")
-def classifier(folder):
+def classifier(learned, row):
     """It has learned that what has the word good is "yes"."""
     draw = random.Random(0)
     rows = [Example(Inputs(text=row(draw, number % 2)), "yes" if number % 2 else "no") for number in range(48)]
-    return learned(folder, Classification({"text": "text", "label": "label"}, ("no", "yes")), rows)
+    return learned(Classification({"text": "text", "label": "label"}, ("no", "yes")), rows)
 
 
 @pytest.fixture(scope="module")
-def texts():
+def texts(row):
     draw = random.Random(1)
     return [row(draw, True, words) for words in (5, 7, 9, 11, 13, 6)]
 
@@ -131,7 +90,7 @@ def test_occlusion_is_what_a_naive_replacement_costs(classifier, texts):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_of_a_pair_both_texts_are_explained(folder, method):
+def test_of_a_pair_both_texts_are_explained(learned, row, method):
     draw = random.Random(2)
     rows = []
     for number in range(64):
@@ -139,7 +98,7 @@ def test_of_a_pair_both_texts_are_explained(folder, method):
         inputs = Inputs(text=row(draw, first, 5), text_pair=row(draw, second, 4))
         rows.append(Example(inputs, "yes" if second else "no"))
     task = Pair({"text": "text", "text_pair": "pair", "label": "label"}, ("no", "yes"))
-    model = learned(folder, task, rows)
+    model = learned(task, rows)
     found = explain(model, Example(Inputs(text="film good story", text_pair="old good music . long")), method)
     assert [part.role for part in found.texts] == ["text", "text_pair"]
     first, second = ({part.text[w.begin : w.end]: w.score for w in part.words} for part in found.texts)
@@ -150,21 +109,21 @@ def test_of_a_pair_both_texts_are_explained(folder, method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_number_is_explained_in_its_own_unit(folder, method):
+def test_a_number_is_explained_in_its_own_unit(learned, row, method):
     draw = random.Random(3)
     rows = [Example(Inputs(text=row(draw, number % 2)), 30.0 if number % 2 else 10.0) for number in range(48)]
     task = Regression({"text": "text", "label": "label"}, (), {"mean": 20.0, "deviation": 10.0})
-    found = explain(learned(folder, task, rows), Example(Inputs(text="old good film .")), method)
+    found = explain(learned(task, rows), Example(Inputs(text="old good film .")), method)
     scores = {found.texts[0].text[w.begin : w.end]: w.score for w in found.texts[0].words}
     assert max(scores, key=scores.get) == "good"
     assert 10 < scores["good"] < 40
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_in_windows_every_word_is_read_and_at_the_head_the_others_are_marked(folder, classifier, method):
+def test_in_windows_every_word_is_read_and_at_the_head_the_others_are_marked(bert, classifier, method):
     text = " ".join([*["film"] * 12, "good", *["story"] * 12])
     for over, unread in (("windows", 0), ("head", 25 - 8)):
-        model = create(build(folder, longest=10, over=over), classifier.task).eval()
+        model = create(build(bert, longest=10, over=over), classifier.task).eval()
         model.load_state_dict(classifier.state_dict())
         found = explain(model, Example(Inputs(text=text)), method)
         assert (len(found.texts[0].words), found.unread) == (25, unread)
@@ -210,7 +169,7 @@ def test_the_model_stays_in_the_mode_it_was_in_and_is_read_in_evaluation(classif
 
 
 def test_a_method_that_is_none_names_those_there_are(classifier):
-    with pytest.raises(ValueError, match="method 'lime' is unknown; known: integrated_gradients, occlusion"):
+    with pytest.raises(InputError, match="method 'lime' is unknown; known: integrated_gradients, occlusion"):
         explain(classifier, Example(Inputs(text="film")), "lime")
 
 
