@@ -281,7 +281,7 @@ class TaskPipeline:
 
     def _noted(self, prediction: Prediction, example: Example) -> Prediction:
         """The prediction, with how many tokens were left out to come to it, where any were."""
-        tokens = left_out(self.model.backbone.processor, example.inputs)
+        tokens = sum(left_out(self.model.backbone.processor, each) for each in self.task.apart(example.inputs))
         return replace(prediction, details={**prediction.details, "left_out": tokens}) if tokens else prediction
 
 

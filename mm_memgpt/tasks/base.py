@@ -184,6 +184,10 @@ class Task:
         """
         return table, rows
 
+    def apart(self, inputs: Inputs) -> list[Inputs]:
+        """A row's inputs as the backbone reads them, each by itself: all together, but of some tasks."""
+        return [inputs]
+
     def prepare(self, processor: Processor, inputs: Sequence[Inputs]) -> dict[str, Tensor]:
         """A batch of inputs, as `forward` takes it."""
         return processor(inputs)

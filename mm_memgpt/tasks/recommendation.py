@@ -60,6 +60,9 @@ class Recommendation(Retrieval):
             return "\n".join(self._items(row, place))
         return one_line(super()._identity(row, place, roles))
 
+    def apart(self, inputs: Inputs) -> list[Inputs]:
+        return [*(Inputs(text=item) for item in inputs.text.split("\n")), self.found(inputs)]
+
     def passed_over(self, asked: str) -> frozenset[str]:
         return frozenset(asked.split("\n"))
 

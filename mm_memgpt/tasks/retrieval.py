@@ -120,6 +120,9 @@ class Retrieval(Task):
         """Of a row's inputs what is to be found, as the backbone reads it."""
         return Inputs(**{role.removesuffix("_pair"): getattr(inputs, role) for role in self.found_by})
 
+    def apart(self, inputs: Inputs) -> list[Inputs]:
+        return [self.asked(inputs), self.found(inputs)]
+
     def target(self, row: Row, place: str) -> bool | None:
         name = self.columns.get("label")
         if name is None or row.get(name) is None:

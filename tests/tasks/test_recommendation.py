@@ -115,3 +115,10 @@ def test_an_empty_history_is_named(tmp_path):
     path.write_text('{"liked": [], "next": "rain"}\n', encoding="utf-8")
     with pytest.raises(InputError, match="no item in liked; give a list of texts, or leave the row out"):
         Recommendation(COLUMNS).example(read_table(path), 0)
+
+
+def test_the_items_of_a_history_are_read_one_by_one():
+    """So a long history is no long text, and nothing of it is said to be cut."""
+    task = Recommendation({"text": "liked", "text_pair": "next"})
+    inputs = Inputs(text="one\ntwo\nthree", text_pair="four")
+    assert [each.text for each in task.apart(inputs)] == ["one", "two", "three", "four"]
