@@ -1,0 +1,64 @@
+"""Every task on the command line: learned, said, measured and explained; a bad row costs one line."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mm_memgpt.cli import main
+from mm_memgpt.tasks.known import TASKS
+
+TEXTS = ("A brown dog runs .", "Two children play .", "A man climbs a rock .", "The dog runs .")
+LABELS = {"precision_macro", "recall_macro", "f1_macro", "accuracy"}
+CASES = {
+    "classification": ({"text": TEXTS, "label": ("x", "y", "y", "x")}, LABELS),
+    "pair": ({"text": TEXTS, "text_pair": TEXTS[::-1], "label": ("x", "y", "y", "x")}, LABELS),
+    "regression": ({"text": TEXTS, "label": (1.0, 2.5, 3.0, 1.5)}, {"r2"}),
+    "tagging": (
+        {"text": [t.split() for t in TEXTS], "tags": [["B-x", *["O"] * (len(t.split()) - 1)] for t in TEXTS]},
+        {"f1"},
+    ),
+    "span": ({"text": TEXTS, "text_pair": TEXTS, "label": [[t.split()[1]] for t in TEXTS]}, {"exact_match", "f1"}),
+    "retrieval": ({"text": TEXTS, "text_pair": TEXTS[::-1]}, {"mrr", "hits@1"}),
+    "recommendation": ({"text": [[t, "A rock ."] for t in TEXTS], "text_pair": TEXTS[::-1]}, {"mrr", "hits@1"}),
+}
+"""Columns by role, and figures that an evaluation has."""
+
+
+def written(columns: dict, bad: bool = False) -> str:
+    rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+    if bad:
+        rows.insert(1, rows[0] | {"text": " "})
+    Path("rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return "rows.jsonl"
+
+
+def test_no_task_is_left_out():
+    assert set(CASES) == set(TASKS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_a_task_is_learned_said_measured_and_explained(name, tiny_model_folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    columns, figures = CASES[name]
+    recipe = {"task": name, "backbone": str(tiny_model_folder), "train": written(columns), "val": "rows.jsonl"}
+    recipe |= {role: role for role in columns} | {"output": "run", "batch": 2, "epochs": 1, "checkpoints": 1}
+    Path("recipe.yaml").write_text(yaml.safe_dump(recipe))
+    assert main(["finetune", "recipe.yaml"]) == 0
+    capsys.readouterr()
+
+    asked = ["--model", "run", "--device", "cpu", "--format", "json"]
+    assert main(["evaluate", name, "--data", "rows.jsonl", *asked]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert figures <= said.keys()
+    assert said["rows"] == len(TEXTS)
+
+    assert main(["predict", written(columns, bad=True), "--explain", "occlusion", *asked]) == 1
+    output, errors = capsys.readouterr()
+    rows = [json.loads(line) for line in output.splitlines()]
+    assert ["error" in row for row in rows] == [False, True, False, False, False]
+    assert sum("rows.jsonl:2: " in line for line in errors.splitlines()) == 1
+    assert all(row["explanation"]["method"] == "occlusion" for row in rows if "error" not in row)
+    assert not {"asked", "found"} & rows[0].keys()
