@@ -47,6 +47,13 @@ class TaskModel(nn.Module):
         self.backbone, self.adapter, self.task, self.adapter_config = backbone, adapter, task, config
         self.head = task.head(adapter.width)
 
+    def train(self, mode: bool = True) -> "TaskModel":
+        """As any module's, but a backbone that is frozen as a whole drops nothing out: what is read stays the same."""
+        super().train(mode)
+        if not any(parameter.requires_grad for parameter in self.backbone.parameters()):
+            self.backbone.eval()
+        return self
+
     def read(self, batch: Mapping[str, Tensor]) -> Adapted:
         """The adapted tokens (b, n * p, w) and their pooled (b, w) of a batch, as the processor made it."""
         features = self.backbone(batch)
