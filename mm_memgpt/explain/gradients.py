@@ -4,7 +4,8 @@
 x the embeddings of the tokens, the pixels and the samples, x' those of a row that says nothing.
 
 Notable: the scores add up to the confidence less that of nothing, but for what the steps miss, which is told as
-`delta`; the sum is captum's.
+`delta`; the sum is captum's. Of two sides that are compared by a cosine each has its own way, beside the other as it
+is, for nothing is just like nothing; the baseline is then what both ways lead back to, one after the other.
 
 b rows   n items   t tokens, or samples   e width of the embeddings
 """
@@ -44,8 +45,28 @@ def integrated_gradients(question: Question) -> Scores:
     except ImportError as error:
         raise ImportError('integrated gradients need captum: pip install "mm-memgpt[explain]"') from error
 
-    there, value = _continuous(question, {name: question.batch[name] for name in question.nothing()})
-    empty, baseline = _continuous(question, question.nothing())
+    parts = [_of_one(question, nothing, IntegratedGradients) for nothing in question.nothings()]
+    value = parts[0].value
+    return Scores(
+        value,
+        value - sum(part.value - part.baseline for part in parts),
+        words=_summed([part.words for part in parts]),
+        image=_summed([part.image for part in parts]),
+        sound=_summed([part.sound for part in parts]),
+        delta=sum(part.delta for part in parts),
+    )
+
+
+def _summed(scores: list[Tensor | None]) -> Tensor | None:
+    """The scores of all parts together; None where none has any."""
+    found = [each for each in scores if each is not None]
+    return torch.stack(found).sum(0) if found else None
+
+
+def _of_one(question: Question, nothing: dict[str, Tensor], gradients: Any) -> Scores:
+    """The scores on the way from a row that lacks something to the whole row."""
+    there, value = _continuous(question, {name: question.batch[name] for name in nothing})
+    empty, baseline = _continuous(question, nothing)
     names = tuple(there)
 
     def confidence(*tensors: Tensor) -> Tensor:
@@ -53,7 +74,7 @@ def integrated_gradients(question: Question) -> Scores:
 
     tokens = 256 if question.owner is None else question.owner.numel()
     steps = STEPS if tokens <= LONG else STEPS // 2
-    captum, rows = IntegratedGradients(confidence), max(1, TOKENS // tokens)
+    captum, rows = gradients(confidence), max(1, TOKENS // tokens)
     while True:
         found, delta = _attributed(captum, tuple(there.values()), tuple(empty.values()), steps, rows)
         if abs(delta) <= MISSED * abs(value - baseline) or 4 * steps * tokens > MOST:

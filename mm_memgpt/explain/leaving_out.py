@@ -19,7 +19,8 @@ MOST = 512
 def occlusion(question: Question) -> Scores:
     """The scores of a row."""
     with torch.inference_mode():
-        value, baseline = question.value().item(), question.value(**question.nothing()).item()
+        value = question.value().item()
+        baseline = value - sum(value - question.value(**nothing).item() for nothing in question.nothings())
     return Scores(
         value,
         baseline,

@@ -62,6 +62,23 @@ class Question(NamedTuple):
             empty["input_values"] = torch.zeros_like(self.batch["input_values"])
         return empty
 
+    def nothings(self) -> list[dict[str, Tensor]]:
+        """The row with everything left out; of a row of two sides, with one side left out and then the other."""
+        empty = self.nothing()
+        if "side" not in self.batch:
+            return [empty]
+        found_by, sides = self.model.task.found_by, []
+        for side in (0, 1):
+            lacking = {}
+            if "input_ids" in empty and (self.batch["part"] == side).any():
+                here = self.batch["part"] == side
+                lacking["input_ids"] = torch.where(here, empty["input_ids"], self.batch["input_ids"])
+            for role, name in (("image", "pixel_values"), ("sound", "input_values")):
+                if name in empty and (role in found_by) == bool(side):
+                    lacking[name] = empty[name]
+            sides.append(lacking)
+        return sides
+
     def segments(self) -> Tensor:
         """The segment (n, t) that each sample of the sound is in."""
         _, n, t = self.batch["input_values"].shape

@@ -28,14 +28,14 @@ CASES = {
     "tagging": (Tagging({"text": "text", "tags": "tags"}, ("O", "B-x", "I-x")), Inputs(GOOD), {"text": "good"}),
     "span": (Span({**TWO, "label": "label"}), Inputs("long scene", GOOD), {"text_pair": "good"}),
     "regression": (Regression(ONE, (), {"mean": 20.0, "deviation": 10.0}), Inputs(GOOD), {"text": "good"}),
-    "retrieval": (Retrieval(TWO), Inputs("old story .", "blue story"), {}),
+    "retrieval": (Retrieval(TWO), Inputs("old story .", "blue story"), {"text": "story", "text_pair": "story"}),
     "recommendation": (
         Recommendation(TWO),
         Inputs("old .\nstory\nblue", "long story"),
-        {},
+        {"text": "story", "text_pair": "story"},
     ),
 }
-"""A task, what is explained, and the word of each text that its prediction is about, where one is claimed."""
+"""A task, what is explained, and the word of each text that its prediction is about."""
 
 SUBJECTS, BESIDE = ("film", "actor", "story", "scene", "music"), ("long", "old", "blue", ".")
 """Of what is to be found: words that it is found by, and others."""

@@ -76,7 +76,7 @@ def test_integrated_gradients_add_up(classifier, texts, adapter):
     total = sum(word.score for word in found.texts[0].words)
     assert total == pytest.approx(found.value - found.baseline + found.delta, abs=1e-4)
     if adapter != "cnn":  # a maximum over tokens has kinks, which points miss
-        assert abs(found.delta) < 0.05 * max(0.1, abs(found.value - found.baseline))
+        assert abs(found.delta) < 0.1 * max(0.1, abs(found.value - found.baseline))
 
 
 def test_occlusion_is_what_a_naive_replacement_costs(classifier, texts):
