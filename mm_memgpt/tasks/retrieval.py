@@ -125,7 +125,9 @@ class Retrieval(Task):
 
     def target(self, row: Row, place: str) -> bool | None:
         name = self.columns.get("label")
-        if name is None or row.get(name) is None:
+        if name is None:  # all rows are right
+            return True
+        if row.get(name) is None:
             return None
         label = as_label(row[name], place, name)
         if label.lower() not in (*RIGHT, *WRONG):
