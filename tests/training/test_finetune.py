@@ -160,7 +160,8 @@ def test_another_encoding_is_named(recipe, tmp_path):
 
 
 def test_a_saved_dataset_says_which_parts_are_for_what(recipe, tmp_path):
-    datasets = pytest.importorskip("datasets")
+    import datasets
+
     parts = {"train": ["A dog .", "A rock ."] * 8, "test": ["the dog", "the rock"]}
     made = {
         name: datasets.Dataset.from_dict({"words": words, "kind": ["yes", "no"] * (len(words) // 2)})
@@ -197,6 +198,22 @@ def test_photos_are_classified_as_texts_are(tmp_path, recipe):
     (tmp_path / "photos.csv").write_text("\n".join(lines))
     photos = replace(recipe, train=str(tmp_path / "photos.csv"), text=None, image="photo", label="colour", epochs=8)
     assert finetune(photos)["eval_accuracy"] == 1.0
+
+
+def test_sounds_are_classified_as_texts_are(tmp_path, recipe):
+    """Three tones by their pitch, from files beside the table."""
+    import soundfile
+
+    generator = random.Random(4)
+    lines = ["sound,pitch"]
+    for index in range(24):
+        pitch = (200, 800, 3200)[index % 3] * generator.uniform(0.9, 1.1)
+        wave = torch.sin(torch.arange(16_000) * 2 * torch.pi * pitch / 16_000) * generator.uniform(0.2, 0.8)
+        soundfile.write(tmp_path / f"{index}.wav", wave.numpy(), 16_000)
+        lines.append(f"{index}.wav,{('low', 'middle', 'high')[index % 3]}")
+    (tmp_path / "sounds.csv").write_text("\n".join(lines))
+    sounds = replace(recipe, train=str(tmp_path / "sounds.csv"), text=None, sound="sound", label="pitch", epochs=12)
+    assert finetune(sounds)["eval_accuracy"] == 1.0
 
 
 @pytest.mark.parametrize(
