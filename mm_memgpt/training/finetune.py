@@ -19,7 +19,6 @@ from mm_memgpt.tasks.base import Example, Prediction, Task
 from mm_memgpt.tasks.model import TaskModel, create
 from mm_memgpt.training.cut import say_cut
 from mm_memgpt.training.finetune_recipe import FinetuneRecipe
-from mm_memgpt.training.recipe import read_recipe
 from mm_memgpt.training.rows import RowExamples, split
 from mm_memgpt.training.run import run
 from mm_memgpt.training.skipped import Skipped
@@ -48,11 +47,6 @@ def finetune(recipe: FinetuneRecipe, resume: bool = False, adapter: nn.Module | 
         if isinstance(error, InputError):
             raise
         raise InputError(str(error)) from None
-
-
-def finetune_file(path: str | Path, overrides: list[str] | None = None, resume: bool = False) -> dict[str, float]:
-    """As `finetune`, of a YAML recipe."""
-    return finetune(read_recipe(path, overrides, FinetuneRecipe), resume)
 
 
 def _built(

@@ -1,7 +1,6 @@
 """A fine-tuning run as one checked file, or as keywords: six keys are enough, the others have defaults."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from mm_memgpt.backbones.tokens import WAYS
@@ -157,7 +156,3 @@ class FinetuneRecipe:
             name=self.algorithm,
             momentum=self.momentum,
         )
-
-    def folder(self) -> Path:
-        """Where the run goes."""
-        return Path(self.output)

@@ -2,6 +2,7 @@ import csv
 import json
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -138,7 +139,7 @@ def test_a_broken_row_costs_itself_alone(recipe, capsys):
     with open(path, "a", encoding="utf-8") as file:
         file.write('"   ",yes,1\nA dog .,,3\n')
     finetune(recipe)
-    report = json.loads((recipe.folder() / "report.json").read_text())
+    report = json.loads(Path(recipe.output, "report.json").read_text())
     assert [line.partition(": ")[0] for line in report["skipped"]] == [f"{path}:62", f"{path}:63"]
     assert report["eval_accuracy"] > 0.9
 
@@ -147,7 +148,7 @@ def test_validation_rows_may_be_given(recipe, tmp_path):
     path = tmp_path / "val.csv"
     path.write_text("words,kind\nA dog .,yes\nA rock .,no\nthe dog,yes\n")
     finetune(replace(recipe, val=str(path)))
-    assert json.loads((recipe.folder() / "report.json").read_text())["eval_accuracy"] == 1.0
+    assert json.loads(Path(recipe.output, "report.json").read_text())["eval_accuracy"] == 1.0
 
 
 def test_another_encoding_is_named(recipe, tmp_path):
