@@ -6,6 +6,7 @@ which characters of which text it stands for, so that tags, spans and explanatio
 b rows   n items   t tokens   p tokens per item   d width   k key width
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import NamedTuple, Protocol
@@ -42,7 +43,7 @@ class Processor(Protocol):
         """Tokens of a row's texts, before any are left out."""
 
 
-class Backbone(nn.Module):
+class Backbone(nn.Module, ABC):
     """A pretrained model as the source of Features; made by `mm_memgpt.backbones.build`."""
 
     width: int
@@ -55,25 +56,25 @@ class Backbone(nn.Module):
     """Tokens of an item at most."""
     processor: Processor
 
+    @abstractmethod
     def forward(self, batch: Mapping[str, Tensor]) -> Features:
         """What the processor made, as items: of texts first, then of photos, then of sounds."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def embedding(self) -> nn.Module:
         """The layer that makes vectors of token numbers."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def blank(self) -> int:
         """Number of the token that stands for a word left out."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def modules_to_adapt(self) -> nn.Module:
         """The model whose layers LoRA may be put into."""
-        raise NotImplementedError
 
+    @abstractmethod
     def save(self, folder: str | PathLike) -> None:
         """Writes all that `build` needs to make it again, without a network, into a folder."""
-        raise NotImplementedError

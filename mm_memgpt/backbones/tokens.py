@@ -6,6 +6,7 @@ the first text (a question) is kept and the second (a passage) gives way.
 n windows   t tokens
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -102,13 +103,10 @@ def _slowly(tokenizer: PreTrainedTokenizerBase, text: str, pair: str | None) -> 
     for each in (text,) if pair is None else (text, pair):
         ids.append([])
         offsets.append([])
-        begin = 0
-        for word in each.split():
-            begin = each.index(word, begin)
-            tokens = tokenizer.encode(word, add_special_tokens=False)
+        for word in re.finditer(r"\s*(\S+)", each):  # with the space before it, which is a token of some
+            tokens = tokenizer.encode(word[0], add_special_tokens=False)
             ids[-1] += tokens
-            offsets[-1] += [(begin, begin + len(word))] * len(tokens)
-            begin += len(word)
+            offsets[-1] += [word.span(1)] * len(tokens)
     whole = tokenizer.build_inputs_with_special_tokens(*ids)
     part, placed, numbers = [], [], [(which, i) for which, tokens in enumerate(ids) for i in range(len(tokens))]
     for token in whole:

@@ -5,21 +5,18 @@ make batches with little padding, and the batches come in any order: a third few
 """
 
 from collections.abc import Hashable, Sequence
-from functools import lru_cache
-from typing import Any
 
 import numpy as np
-from torch.utils.data import Dataset
 
 from mm_memgpt.datasets.table import Table
 from mm_memgpt.tasks.base import Example, Task
-from mm_memgpt.training.stream import Skip, first_usable, instead
+from mm_memgpt.training.stream import Ordered, Skip, first_usable, instead
 
 POOL = 32
 """Batches from which those of like length are made."""
 
 
-class RowExamples(Dataset):
+class RowExamples(Ordered):
     """Examples of a task for all epochs in a row.
 
     Args:
@@ -39,14 +36,7 @@ class RowExamples(Dataset):
         self.seed, self.batch, self.skip = seed, batch, skip
         self.lengths = np.array([task.size(table, int(row)) for row in self.rows])
         self.length = max(1, round(epochs * len(self.rows)))
-        self.order = lru_cache(maxsize=2)(self._order)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key != "order"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self.order = lru_cache(maxsize=2)(self._order)
+        super().__init__()
 
     def __len__(self) -> int:
         return self.length

@@ -30,7 +30,21 @@ ATTEMPTS = 10
 """How many samples are tried for one place; where so many in a row are broken, something else is wrong."""
 
 
-class SampleStream(Dataset):
+class Ordered(Dataset):
+    """What has an order an epoch, of which the last two are kept, but never sent to another process."""
+
+    def __init__(self) -> None:
+        self.order = lru_cache(maxsize=2)(self._order)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "order"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.order = lru_cache(maxsize=2)(self._order)
+
+
+class SampleStream(Ordered):
     """The samples of all epochs in a row.
 
     Args:
@@ -54,14 +68,7 @@ class SampleStream(Dataset):
         self.readers, self.sources, self.seed, self.transform, self.skip = readers, sources, seed, transform, skip
         self.drawn = [max(1, round(s.share * len(r))) for s, r in zip(sources, readers, strict=True)]
         self.length = round(epochs * sum(self.drawn))
-        self.order = lru_cache(maxsize=2)(self._order)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key != "order"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self.order = lru_cache(maxsize=2)(self._order)
+        super().__init__()
 
     def __len__(self) -> int:
         return self.length

@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, ByT5Tokenizer
 
 from mm_memgpt.backbones.tokens import Encoding, Fit, encode, fitted
 
@@ -64,6 +64,18 @@ def test_offsets_are_the_characters_of_each_text(folder_of):
         (text, pair)[part][slice(*place)] for part, place in zip(found.part, found.offsets, strict=True) if part >= 0
     ]
     assert spelled == ["The", "man", "runs", "a", "DOG", "."]
+
+
+def test_a_tokenizer_that_knows_no_characters_reads_the_same_tokens_word_by_word():
+    tokenizer = ByT5Tokenizer()
+    assert not tokenizer.is_fast
+    text, pair = "Ein wörtlich  text", "a dog"
+    [found] = encode(tokenizer, [text], [pair])
+    assert found.ids == tokenizer(text, pair)["input_ids"]
+    words = [
+        (text, pair)[part][slice(*place)] for part, place in zip(found.part, found.offsets, strict=True) if part >= 0
+    ]
+    assert list(dict.fromkeys(words)) == ["Ein", "wörtlich", "text", "a", "dog"]
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,6 @@ import json
 import numpy as np
 import pytest
 
-pytest.importorskip("lancedb")
-pytest.importorskip("faiss")
-
 
 def unit(keys):
     return (keys / np.linalg.norm(keys, axis=1, keepdims=True)).astype(np.float32)

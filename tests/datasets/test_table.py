@@ -117,7 +117,8 @@ def test_tables_travel_light_and_workers_read_what_the_main_process_reads(review
 
 
 def test_a_dataset_saved_to_disk_is_a_table(tmp_path):
-    datasets = pytest.importorskip("datasets")
+    import datasets
+
     kinds = datasets.Features({"text": datasets.Value("string"), "photo": datasets.Image()})
     rows = {"text": ["好", "b"], "photo": [{"bytes": b"not opened here", "path": None}, None]}
     whole = datasets.Dataset.from_dict(rows, features=kinds)

@@ -42,7 +42,8 @@ def test_both_ways_it_is_the_loss_of_photos_with_one_sentence_each():
 
 
 def test_it_is_the_ranking_loss_of_sentence_transformers():
-    losses = pytest.importorskip("sentence_transformers.sentence_transformer.losses")
+    from sentence_transformers.sentence_transformer import losses
+
     ranking = losses.MultipleNegativesRankingLoss(torch.nn.Identity(), scale=20.0)
     due = ranking.compute_loss_from_embeddings([FIRST, SECOND], None)
     torch.testing.assert_close(sentence_contrast_loss(FIRST, SECOND, 0.05), due)
