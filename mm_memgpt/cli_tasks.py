@@ -14,6 +14,7 @@ MEASURED = {
     "span": "exact match and F1 of answers",
     "regression": "errors and correlations of numbers",
     "recommendation": "MRR and hits@k of what is recommended",
+    "translation": "BLEU and chrF of translations",
 }
 """Tasks that `evaluate` measures, and by what; `retrieval` is beside that of photos and captions."""
 

@@ -1,0 +1,22 @@
+"""The commands that write texts from texts: how they are called."""
+
+from argparse import Action
+
+from mm_memgpt.arguments import command_called, positive
+
+
+def add_translate(commands: Action) -> None:
+    """Adds `translate`."""
+    command = commands.add_parser("translate", help="translate text files, sentence by sentence")
+    command.add_argument("inputs", nargs="*", metavar="FILE", help="a text file, or - for standard input")
+    command.add_argument("--text", metavar="TEXT", help="a text to translate, in place of FILE")
+    command.add_argument("--into", metavar="LANGUAGE", help="such as de; may be left out where the model knows but one")
+    command.add_argument(
+        "--model", required=True, metavar="DIR", help="the folder that finetune wrote, of the task translation"
+    )
+    command.add_argument("--beams", type=positive, metavar="N", help="texts considered at a time; default: the model's")
+    command.add_argument("--longest", type=positive, metavar="N", help="tokens of a sentence; default: the model's")
+    command.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
+    command.add_argument("--output", metavar="FILE", help="write the results there, not to standard output")
+    command.add_argument("--device", help="cpu, cuda, ...; default: the GPU where there is one")
+    command.set_defaults(run=command_called("translate"), refuse=command.error)
