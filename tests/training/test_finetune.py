@@ -264,7 +264,7 @@ def test_a_fresh_translator_learns_from_the_tag_into_which_language(tmp_path):
         table = csv.writer(file)
         table.writerow(["en", "de"])
         table.writerows([row, " ".join(WORD[word] for word in row.split())] for row in rows)
-    shape = {"model_type": "mbart", "d_model": 32, "max_position_embeddings": 40, "scale_embedding": True}
+    shape = {"model_type": "mbart", "d_model": 64, "max_position_embeddings": 40, "scale_embedding": True}
     shape |= {f"{part}_layers": 1 for part in ("encoder", "decoder")}
     shape |= {f"{part}_attention_heads": 2 for part in ("encoder", "decoder")}
     shape |= {f"{part}_ffn_dim": 64 for part in ("encoder", "decoder")}
@@ -275,8 +275,8 @@ def test_a_fresh_translator_learns_from_the_tag_into_which_language(tmp_path):
         train=str(tmp_path / "rows.csv"),
         output=str(tmp_path / "out"),
         options={"pairs": ["en-de", "en-en"], "smoothing": 0.0, "decoding": {"longest": 8}},
-        epochs=30,
-        rate=5e-3,
+        epochs=60,
+        rate=3e-3,
         checkpoints=1,
     )
     figures = finetune(recipe)
