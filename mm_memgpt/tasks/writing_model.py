@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import torch
@@ -209,14 +209,16 @@ class WritingModel(nn.Module):
     def _streamed(self, batch: Mapping[str, Tensor], how: Decoding, stopped: Callable[[], bool]) -> Iterator[str]:
         streamer = TextIteratorStreamer(self.tokenizer, skip_prompt=not self.encodes, skip_special_tokens=True)
         failed: list[BaseException] = []
+        left = Event()
 
         def write() -> None:
             try:
                 with torch.inference_mode(), quiet():
                     if how.seed is not None:
                         torch.manual_seed(how.seed)
+                    stop = _Stop(lambda: left.is_set() or stopped())
                     self.model.generate(
-                        **self._given(batch), **how.arguments(), streamer=streamer, stopping_criteria=[_Stop(stopped)]
+                        **self._given(batch), **how.arguments(), streamer=streamer, stopping_criteria=[stop]
                     )
             except BaseException as error:  # it is the reader's, not this thread's
                 failed.append(error)
@@ -224,8 +226,11 @@ class WritingModel(nn.Module):
 
         thread = Thread(target=write, daemon=True)
         thread.start()
-        yield from (piece for piece in streamer if piece)
-        thread.join()
+        try:
+            yield from (piece for piece in streamer if piece)
+        finally:  # a reader that goes away ends the writing
+            left.set()
+            thread.join()
         if failed:
             raise failed[0]
 

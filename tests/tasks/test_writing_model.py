@@ -1,6 +1,7 @@
 """A model that writes: of transformers' two kinds and of ours, with one way to prompt, write, stream and score."""
 
 import itertools
+import threading
 
 import pytest
 import torch
@@ -174,3 +175,11 @@ def test_what_writes_nothing_is_refused(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "vit"}')
     with pytest.raises(InputError, match="no model that writes"):
         read_writer(tmp_path)
+
+
+def test_a_reader_that_goes_away_ends_the_writing(ours):
+    before = threading.active_count()
+    pieces = ours.stream(PROMPTS[1], Decoding(longest=40, shortest=40))
+    next(pieces)
+    pieces.close()
+    assert threading.active_count() == before
