@@ -28,9 +28,11 @@ from mm_memgpt.datasets.table import Table, column, read_table
 from mm_memgpt.datasets.table_given import GivenTable, WithoutColumns
 from mm_memgpt.models.device import choose_device
 from mm_memgpt.tasks.base import Example, Prediction, Scores, Task, without_target
-from mm_memgpt.tasks.model import TaskModel, read_task_model
+from mm_memgpt.tasks.model import TaskModel
 from mm_memgpt.tasks.recommendation import Recommendation
 from mm_memgpt.tasks.retrieval import Ranked, Retrieval
+from mm_memgpt.tasks.saved import read_saved
+from mm_memgpt.tasks.writing_model import WritingModel
 from mm_memgpt.training.finetune import finetune as run_finetune
 from mm_memgpt.training.finetune import predict_all
 from mm_memgpt.training.finetune_recipe import FinetuneRecipe
@@ -69,7 +71,7 @@ def load_task(folder: str | PathLike, device: str | None = None, adapter: nn.Mod
         InputError: no such folder or device, or a folder that is not whole.
     """
     chosen = choose_device(device)
-    return TaskPipeline(read_task_model(folder, adapter).to(chosen))
+    return TaskPipeline(read_saved(folder, adapter).to(chosen))
 
 
 def finetune(*, resume: bool = False, adapter: Any = None, **keys: Any) -> "TaskPipeline":
@@ -99,7 +101,7 @@ def finetune(*, resume: bool = False, adapter: Any = None, **keys: Any) -> "Task
 class TaskPipeline:
     """A task's model, ready to use."""
 
-    def __init__(self, model: TaskModel) -> None:
+    def __init__(self, model: TaskModel | WritingModel) -> None:
         self.model = model
 
     @property
@@ -157,6 +159,7 @@ class TaskPipeline:
         Raises:
             InputError: a column that is read is not there, or `batch` is below 1.
         """
+        table = self.task.view(table)
         for role in self.reads:
             column(table, self.task.columns[role], role)
         asked = WithoutColumns(table, {name for role, name in self.task.columns.items() if role in self.task.roles})
@@ -173,7 +176,7 @@ class TaskPipeline:
 
     def measure(self, source: str | PathLike | Table, batch: int = 32) -> Measured:
         """As `evaluate`, with all that it rests on."""
-        table = source if isinstance(source, Table) else read_table(source)
+        table = self.task.view(source if isinstance(source, Table) else read_table(source))
         needed = (*self.reads, *self.task.needs)
         for role in dict.fromkeys(needed):
             column(table, self.task.columns[role], role)

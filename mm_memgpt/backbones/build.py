@@ -1,6 +1,5 @@
 """A backbone by name or path: nano or a folder of ours, a language model of transformers, or a tower that sees."""
 
-import json
 from os import PathLike
 from pathlib import Path
 
@@ -8,9 +7,8 @@ from mm_memgpt.backbones.base import Backbone
 from mm_memgpt.backbones.hugging_face import read_text_backbone
 from mm_memgpt.backbones.own import OwnBackbone
 from mm_memgpt.backbones.tokens import Fit
-from mm_memgpt.config import MMMemGPTConfig
 from mm_memgpt.models.assembly import put_together
-from mm_memgpt.models.loading import SHIPPED, find, read_model
+from mm_memgpt.models.loading import SHIPPED, find, is_own, read_model
 from mm_memgpt.types import InputError
 
 MINILM = "minilm"
@@ -74,11 +72,7 @@ def minilm() -> str:
 def _is_own(place: str) -> bool:
     if place in {path.name for path in SHIPPED.glob("*/")}:
         return True
-    try:
-        values = json.loads((Path(place) / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(values, dict) and values.get("model_type") == MMMemGPTConfig.model_type
+    return is_own(Path(place))
 
 
 def _check(place: str) -> None:

@@ -17,7 +17,7 @@ from mm_memgpt.commands.evaluate import name_skipped, status, usable
 from mm_memgpt.datasets.base import read
 from mm_memgpt.evaluation.retrieval import RetrievalScores, score_retrieval
 from mm_memgpt.pipeline import load
-from mm_memgpt.tasks.model import is_task_folder
+from mm_memgpt.tasks.folder import is_task_folder
 from mm_memgpt.types import InputError
 
 

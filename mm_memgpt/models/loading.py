@@ -54,6 +54,15 @@ def find(name: str) -> Path:
         raise InputError(f"{name}: no such folder, and not to be had from the hub ({_line(error)})") from error
 
 
+def is_own(folder: Path) -> bool:
+    """Whether a folder holds one of this package's models."""
+    try:
+        values = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(values, dict) and values.get("model_type") == MMMemGPTConfig.model_type
+
+
 def read_model(folder: Path) -> tuple[MMMemGPTForConditionalGeneration, MMMemGPTProcessor]:
     """The model of a folder in float32, in evaluation mode on the CPU, and its processor.
 

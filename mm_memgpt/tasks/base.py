@@ -84,6 +84,8 @@ class Task:
     """How it reads texts over the limit where a recipe does not say: over and stride."""
     given: ClassVar[str] = "labels"
     """A key that every batch has."""
+    writes: ClassVar[bool] = False
+    """Whether it writes texts: its model is a `WritingModel`."""
     of_tokens: ClassVar[bool] = False
     """Whether it says something of each token, not of the whole."""
 
@@ -117,6 +119,10 @@ class Task:
         for role, name in columns.items():
             column(table, name, role)
         return cls(columns, (), options)
+
+    def view(self, table: Table) -> Table:
+        """The table as the task reads it, if that is another than it stands."""
+        return table
 
     @property
     def outputs(self) -> int:

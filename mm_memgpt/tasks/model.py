@@ -6,12 +6,10 @@ model.safetensors holds the adapter and the output layer; nothing is asked of a 
 b rows   n items   p tokens per item   d width   w width of the adapter   o outputs
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import torch
 from einops import rearrange
@@ -25,11 +23,9 @@ from mm_memgpt.backbones.tokens import Fit
 from mm_memgpt.config import build as build_config
 from mm_memgpt.tasks.adapters import Adapted, AdapterConfig, build_adapter
 from mm_memgpt.tasks.base import Task
+from mm_memgpt.tasks.folder import TASK_FILE, read_said, write_said
 from mm_memgpt.tasks.known import TASKS
 from mm_memgpt.types import InputError
-
-TASK_FILE = "task.json"
-VERSION = 1
 
 
 class TaskModel(nn.Module):
@@ -83,14 +79,13 @@ class TaskModel(nn.Module):
         save_file({name: value.contiguous() for name, value in own.items()}, folder / "model.safetensors")
         fit = self.backbone.processor.fit
         said = {
-            "version": VERSION,
             "task": self.task.name,
             **self.task.saved(),
             "adapter": None if self.adapter_config is None else asdict(self.adapter_config),
             "reads": list(self.backbone.reads),
             "texts": {"longest": fit.longest, "over": fit.over, "stride": fit.stride},
         }
-        (folder / TASK_FILE).write_text(json.dumps(said, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_said(folder, said)
 
 
 def create(backbone: Backbone, task: Task, adapter: AdapterConfig | nn.Module | None = None) -> TaskModel:
@@ -109,11 +104,6 @@ def create(backbone: Backbone, task: Task, adapter: AdapterConfig | nn.Module | 
     return TaskModel(backbone, build_adapter(config, backbone.width, backbone.pooling), task, config)
 
 
-def is_task_folder(place: str | PathLike) -> bool:
-    """Whether a model of a task was saved there."""
-    return (Path(place) / TASK_FILE).is_file()
-
-
 def read_task_model(folder: str | PathLike, adapter: nn.Module | None = None) -> TaskModel:
     """The model that `TaskModel.save` wrote, in evaluation mode on the CPU.
 
@@ -125,10 +115,8 @@ def read_task_model(folder: str | PathLike, adapter: nn.Module | None = None) ->
         InputError: no such folder, or one that is not whole.
     """
     folder = Path(folder)
-    said = _said(folder)
+    said = read_said(folder)
     try:
-        if said["version"] != VERSION:
-            raise ValueError(f"version {said['version']} where {VERSION} is due; train it again")
         task = TASKS[said["task"]](said["columns"], said["labels"], said["options"])
         config = None if said["adapter"] is None else build_config(AdapterConfig, said["adapter"])
         texts = build_config(Fit, said["texts"])
@@ -141,16 +129,6 @@ def read_task_model(folder: str | PathLike, adapter: nn.Module | None = None) ->
     model = create(backbone, task, config if adapter is None else adapter)
     _load(model, folder / "model.safetensors")
     return model.eval()
-
-
-def _said(folder: Path) -> dict[str, Any]:
-    path = folder / TASK_FILE
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); give a folder that finetune wrote") from None
-    except ValueError as error:
-        raise InputError(f"{path}: not JSON ({error}); train the model again") from None
 
 
 def _load(model: TaskModel, path: Path) -> None:

@@ -17,12 +17,14 @@ from mm_memgpt.backbones.low_rank import adapt, merge
 from mm_memgpt.datasets.table import Table, check_ids, column, read_table
 from mm_memgpt.tasks.base import Example, Prediction, Task
 from mm_memgpt.tasks.model import TaskModel, create
+from mm_memgpt.tasks.writing_model import WritingModel
 from mm_memgpt.training.cut import say_cut
 from mm_memgpt.training.finetune_recipe import FinetuneRecipe
 from mm_memgpt.training.rows import RowExamples, split
 from mm_memgpt.training.run import run
 from mm_memgpt.training.skipped import Skipped
 from mm_memgpt.training.tasks import Task as TrainingTask
+from mm_memgpt.training.writers import writing_model
 from mm_memgpt.types import InputError
 
 SPARED = 0.1
@@ -56,23 +58,19 @@ def _built(
     task = recipe.kind.learn(recipe.columns, table, recipe.task_options)
     if recipe.id is not None:
         check_ids(table, recipe.id)
-    train, val = _parts(recipe, table)
+    table = task.view(table)
+    train, val = _parts(recipe, task, table)
     if val[0] is not table:
         _check_labels(task, val[0])
-    backbone = build_backbone(
-        recipe.backbone, longest=recipe.longest, over=recipe.over, stride=recipe.stride, pretrained=recipe.pretrained
-    )
-    given = {"text" if role == "text_pair" else role for role in task.inputs if role in recipe.columns}
-    if odd := sorted(given - {*backbone.reads}):
-        reads = " and ".join(backbone.reads)
-        raise InputError(f"{recipe.backbone}: reads {reads}, no {odd[0]}; leave {odd[0]!r} out, or take nano")
-    say_cut(table, train, task, backbone.processor)
-    torch.manual_seed(recipe.seed)
-    model = create(backbone, task, recipe.adapter if adapter is None else adapter)
+    if task.writes:
+        model = writing_model(recipe, task, table, train)
+        processor, adapted = model.processor, model.model
+    else:
+        model = _reading_model(recipe, task, adapter)
+        processor, adapted = model.backbone.processor, model.backbone.modules_to_adapt
+        say_cut(table, train, task, processor)
     if recipe.tuning == "lora":
-        adapt(backbone.modules_to_adapt, recipe.rank)
-    elif recipe.tuning == "frozen":
-        backbone.requires_grad_(False)
+        adapt(adapted, recipe.rank)
     batch = recipe.batch
     learned = RowExamples(*task.gather(table, train), task, recipe.epochs, recipe.seed, batch, skipped)
     validated = RowExamples(*task.gather(*val), task, 1, recipe.seed, batch, skipped)
@@ -80,10 +78,10 @@ def _built(
 
     def keep(output: Path) -> None:
         if recipe.tuning == "lora":
-            merge(backbone.modules_to_adapt)
+            merge(adapted)
         model.save(output)
 
-    collate = task.collate(backbone.processor)
+    collate = task.collate(processor)
     return (
         TrainingTask(
             model,
@@ -100,16 +98,32 @@ def _built(
     )
 
 
-def _parts(recipe: FinetuneRecipe, table: Table) -> tuple[Sequence[int], tuple[Table, Sequence[int]]]:
+def _reading_model(recipe: FinetuneRecipe, task: Task, adapter: nn.Module | None) -> TaskModel:
+    """The backbone with a fresh adapter."""
+    backbone = build_backbone(
+        recipe.backbone, longest=recipe.longest, over=recipe.over, stride=recipe.stride, pretrained=recipe.pretrained
+    )
+    given = {"text" if role == "text_pair" else role for role in task.inputs if role in recipe.columns}
+    if odd := sorted(given - {*backbone.reads}):
+        reads = " and ".join(backbone.reads)
+        raise InputError(f"{recipe.backbone}: reads {reads}, no {odd[0]}; leave {odd[0]!r} out, or take nano")
+    torch.manual_seed(recipe.seed)
+    model = create(backbone, task, recipe.adapter if adapter is None else adapter)
+    if recipe.tuning == "frozen":
+        backbone.requires_grad_(False)
+    return model
+
+
+def _parts(recipe: FinetuneRecipe, task: Task, table: Table) -> tuple[Sequence[int], tuple[Table, Sequence[int]]]:
     """The rows of training, and table and rows of validation."""
     if recipe.val is None and recipe.val_split is None:
-        groups = _groups(recipe, table)
+        groups = _groups(recipe, task, table)
         if (len(table) if groups is None else len({*groups})) < 2:
             what = "one row" if groups is None else "one group"
             raise InputError(f"{table.name}: {what}; give more, or rows of their own for validation: val")
         train, val = split(len(table), SPARED, recipe.seed, groups)
         return train, (table, val)
-    other = read_table(recipe.val or recipe.train, split=recipe.val_split, encoding=recipe.encoding)
+    other = task.view(read_table(recipe.val or recipe.train, split=recipe.val_split, encoding=recipe.encoding))
     for role, name in recipe.columns.items():
         column(other, name, role)
     return range(len(table)), (other, range(len(other)))
@@ -128,9 +142,9 @@ def _check_labels(task: Task, table: Table) -> None:
             raise InputError(f"{place}: label {target!r} was not in the training rows; they had {known}")
 
 
-def _groups(recipe: FinetuneRecipe, table: Table) -> list[str] | None:
+def _groups(recipe: FinetuneRecipe, task: Task, table: Table) -> list[str] | None:
     """Of each row what it shares with those that stay on its side; a broken row is alone."""
-    name = recipe.group or recipe.columns.get(recipe.kind.together or "")
+    name = recipe.group or task.columns.get(task.together or "")
     if name is None:
         return None
     column(table, name, "group")
@@ -144,7 +158,7 @@ def _cell(table: Table, index: int, name: str) -> str:
         return table.place(index)
 
 
-def _measure(model: TaskModel, task: Task, rows: RowExamples) -> Callable[[], dict[str, float]]:
+def _measure(model: TaskModel | WritingModel, task: Task, rows: RowExamples) -> Callable[[], dict[str, float]]:
     """What measures the task's figures on validation rows, each of them once."""
 
     def measure() -> dict[str, float]:
@@ -159,7 +173,9 @@ def _measure(model: TaskModel, task: Task, rows: RowExamples) -> Callable[[], di
 
 
 @torch.inference_mode()
-def predict_all(model: TaskModel, task: Task, examples: Sequence[Example], batch: int = 32) -> list[Prediction]:
+def predict_all(
+    model: TaskModel | WritingModel, task: Task, examples: Sequence[Example], batch: int = 32
+) -> list[Prediction]:
     """What a model says of examples, in their order; those of like length are read together."""
     lengths: list[Any] = [task.length(example) for example in examples]
     order = sorted(range(len(examples)), key=lengths.__getitem__)

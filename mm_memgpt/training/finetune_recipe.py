@@ -13,7 +13,10 @@ from mm_memgpt.training.recipe import Optimiser
 TUNINGS = {"full": (5e-5, 20.0), "frozen": (1e-3, 1.0), "lora": (3e-4, 3.0)}
 """What becomes of the backbone, each with the usual learning rate, and how many times faster the adapter learns."""
 
-COLUMNS = ("text", "text_pair", "image", "sound", "label", "tags", "starts", "negatives", "id")
+WRITING = (3e-4, 1.0)
+"""The same of tasks that write, which have no adapter."""
+
+COLUMNS = ("text", "text_pair", "image", "sound", "label", "tags", "starts", "negatives", "memory", "language", "id")
 """Keys that name columns."""
 
 
@@ -22,13 +25,19 @@ class FinetuneRecipe:
     """One fine-tuning run."""
 
     task: str
-    """classification, pair, tagging, span, regression, retrieval or recommendation."""
-    backbone: str
-    """nano, minilm, an image tower (timm/resnet18), or the folder or hub name of a language model."""
+    """classification, pair, tagging, span, regression, retrieval or recommendation; or one that writes: translation."""
     train: str
     """Rows to learn from: a CSV, TSV, JSON, JSONL, CoNLL or Parquet file, a pattern, or hub:owner/name."""
     output: str
     """Folder for checkpoints, logs and the model."""
+    backbone: str | None = None
+    """nano, minilm, an image tower (timm/resnet18), or the folder or hub name of a language model."""
+    config: dict[str, Any] | None = None
+    """In place of a backbone, of a task that writes: a fresh model, by its family and sizes: {model_type: marian}."""
+    tokenizer: str | None = None
+    """Of a fresh model: folder or hub name of its tokenizer; without one it trains its own."""
+    vocabulary: int = 8192
+    """Tokens of a tokenizer that is trained."""
     text: str | None = None
     """Column of the text: what is classified, tagged or asked, or the history of a recommendation."""
     text_pair: str | None = None
@@ -45,6 +54,10 @@ class FinetuneRecipe:
     """Span: column of the characters at which the answers begin."""
     negatives: str | None = None
     """Retrieval: column of texts that are not to be found, though they look like it."""
+    memory: str | None = None
+    """Writing: column of sentences, or of a text, that are remembered."""
+    language: str | None = None
+    """Translation: column of the language that each row is translated into."""
     id: str | None = None
     """Column that tells rows apart; one that comes twice is refused."""
     val: str | None = None
@@ -117,6 +130,8 @@ class FinetuneRecipe:
             require(getattr(self, name) >= 1, f"{name} {getattr(self, name)} must be at least 1")
         require(self.workers >= 0, f"workers {self.workers} must be at least 0; try workers=0")
         require(bool(self.output), "output must name a folder")
+        require((self.backbone is None) != (self.config is None), "name a backbone or a config, one of the two")
+        require(self.config is None or self.kind.writes, f"task {self.task} takes no config; name a backbone")
         for key in self.kind.needs:
             require(key in self.columns, f"task {self.task} needs the key {key!r}: the name of a column")
         self.optimiser  # noqa: B018  # checks its values
@@ -139,7 +154,7 @@ class FinetuneRecipe:
     @property
     def optimiser(self) -> Optimiser:
         """How the weights move: the adapter at the peak rate, the backbone at its share of that."""
-        usual, faster = TUNINGS[self.tuning]
+        usual, faster = WRITING if self.kind.writes else TUNINGS[self.tuning]
         rate = usual if self.rate is None else self.rate
         faster = faster if self.adapter_rate is None else self.adapter_rate
         require(rate > 0 and faster > 0, f"rate {rate} and adapter_rate {faster} must be above 0")
