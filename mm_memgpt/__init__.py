@@ -33,6 +33,8 @@ _MODULES = {
     "recollection.memory": ("Memory",),
     "recollection.results": ("Answer",),
     "pipeline": ("Pipeline", "assemble"),
+    "summaries": ("Summarizer", "load_summarizer", "summarize"),
+    "tasks.summary": ("Summary",),
     "task_pipeline": ("TaskPipeline", "finetune", "load_task"),
 }
 _LAZY = {name: f"mm_memgpt.{module}" for module, names in _MODULES.items() for name in names}

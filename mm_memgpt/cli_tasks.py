@@ -14,6 +14,7 @@ MEASURED = {
     "span": "exact match and F1 of answers",
     "regression": "errors and correlations of numbers",
     "recommendation": "MRR and hits@k of what is recommended",
+    "summarization": "ROUGE-1, -2 and -L of summaries",
 }
 """Tasks that `evaluate` measures, and by what; `retrieval` is beside that of photos and captions."""
 
