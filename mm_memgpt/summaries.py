@@ -7,7 +7,7 @@ matters in it; a file is read as a stream, so its length costs no memory.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from os import PathLike, fspath
 from pathlib import Path
@@ -16,13 +16,16 @@ from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from mm_memgpt.backbones.build import build
-from mm_memgpt.datasets.document import placed, sentences
+from mm_memgpt.datasets.document import Sentence, placed, sentences
 from mm_memgpt.models.device import choose_device
-from mm_memgpt.tasks.extraction import Extractor
+from mm_memgpt.tasks.extraction import EMPTY, Extractor
 from mm_memgpt.tasks.folder import is_task_folder
-from mm_memgpt.tasks.model import TaskModel, create, read_task_model
+from mm_memgpt.tasks.model import TaskModel, create
+from mm_memgpt.tasks.saved import read_saved
 from mm_memgpt.tasks.summarization import Summarization
 from mm_memgpt.tasks.summary import Length, Summary
+from mm_memgpt.tasks.summary_writing import SummaryWriting
+from mm_memgpt.tasks.writing_model import WritingModel
 from mm_memgpt.types import InputError, Text
 
 USUAL = Length(sentences=5)
@@ -35,22 +38,24 @@ STANDARD_INPUT = "-"
 
 
 def load_summarizer(name: str | PathLike = "nano", device: str | None = None) -> "Summarizer":
-    """What makes summaries: the folder that finetune wrote for summarization, or a backbone that has learned none.
+    """What makes summaries.
 
     Args:
-        name: the folder; or nano, minilm, or the folder or hub name of another language model.
+        name: the folder that finetune wrote for summarization or summary_writing; or a backbone, which has learned from
+            no summaries: nano, minilm, or the folder or hub name of another language model.
         device: "cpu", "cuda", ...; None takes a GPU where there is one.
 
     Raises:
         InputError: no such model or device, or a model of another task.
     """
     chosen = choose_device(device)
-    if not is_task_folder(name):
+    if is_task_folder(name):
+        model = read_saved(name)
+        if not isinstance(model.task, (Summarization, SummaryWriting)):
+            raise InputError(f"{name}: a model of {model.task.name}; give one of summarization, or nano")
+    else:
         task = Summarization({"text": "text", "label": "summary"}, (), UNLEARNED)
-        return Summarizer(create(build(name), task).eval().to(chosen))
-    model = read_task_model(name)
-    if not isinstance(model.task, Summarization):
-        raise InputError(f"{name}: a model of {model.task.name}; give one of summarization, or nano")
+        model = create(build(name), task).eval()
     return Summarizer(model.to(chosen))
 
 
@@ -83,29 +88,41 @@ class Summarizer:
     """A model that makes summaries.
 
     Args:
-        model: a `TaskModel` of summarization, in evaluation mode.
+        model: in evaluation mode: a `TaskModel` of summarization, which reads a document of any length in constant
+            memory, or a `WritingModel` of summary_writing, which holds all of its sentences.
     """
 
-    def __init__(self, model: TaskModel) -> None:
+    def __init__(self, model: TaskModel | WritingModel) -> None:
         self.model = model
-        self.extract = Extractor(model, model.task.options["redundancy"])
 
     def __call__(self, source: str | PathLike | Text, length: Length = USUAL) -> Summary:
         """The summary of a file, "-" being standard input, or of a `Text`.
 
         Raises:
-            InputError: a file that cannot be read or holds no text.
+            InputError: a file that cannot be read or holds no text, or a text too long for a model that writes.
         """
         if isinstance(source, Text):
-            return self.extract(placed(source.text), length)
+            return self._of(placed(source.text), length, "text")
         name = fspath(source)
-        if name == STANDARD_INPUT:
-            with spooled(sys.stdin.buffer) as path:
-                try:
-                    return self.extract(sentences(path), length, "standard input")
-                except InputError as error:
-                    raise InputError(str(error).replace(fspath(path), "standard input")) from None
-        return self.extract(sentences(name), length, name)
+        if name != STANDARD_INPUT:
+            return self._of(sentences(name), length, name)
+        with spooled(sys.stdin.buffer) as path:
+            try:
+                return self._of(sentences(path), length, "standard input")
+            except InputError as error:
+                raise InputError(str(error).replace(fspath(path), "standard input")) from None
+
+    def _of(self, document: Iterable[Sentence], length: Length, name: str) -> Summary:
+        task = self.model.task
+        if isinstance(task, Summarization):
+            return Extractor(self.model, task.options["redundancy"])(document, length, name)
+        whole = list(document)
+        if not whole:
+            raise InputError(f"{name}: {EMPTY}")
+        try:
+            return task.summarize(self.model, whole, length)
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from None
 
 
 @contextmanager

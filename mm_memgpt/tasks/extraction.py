@@ -25,6 +25,9 @@ CANDIDATES = 256
 AT_A_TIME = 64
 """Sentences read at a time."""
 
+EMPTY = "holds no sentence; give a text with words in it"
+"""What is wrong with a document of no sentences."""
+
 
 class Extractor:
     """Sentences in, a summary out.
@@ -66,7 +69,7 @@ class Extractor:
             if len(kept) > 2 * self.candidates:
                 kept, read = self._best(kept, read, self.model.head(bank, gist, read))
         if gist is None:
-            raise InputError(f"{name}: holds no sentence; give a text with words in it")
+            raise InputError(f"{name}: {EMPTY}")
         salience = self.model.head(bank, gist, read)
         if len(kept) > self.candidates:
             kept, read = self._best(kept, read, salience)

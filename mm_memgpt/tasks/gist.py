@@ -1,7 +1,7 @@
 """What a document speaks of, gathered sentence by sentence in bounded memory, and what that says of a sentence.
 
-Notable: state goes in and comes out, and its size is that of its slots and buckets, however long the document: sentences
-are written into a `MemoryBank`, where what is said often shares a slot, and words are counted in buckets by a hash.
+Notable: state goes in and comes out, and its size is that of its slots and buckets, however long the document is:
+sentences are written into a `MemoryBank`, where what is said often shares a slot, and words are counted by a hash.
 
 n sentences   w width   k key width   l words of the longest   v buckets   s slots   f measures
 """

@@ -35,9 +35,9 @@ ROWS = 2000
 
 
 class Summarization(Task):
-    """Sentences of a text. Options: share, of the text's words that a summary has, learned from the training rows unless
-    given; learned, whether salience is learned, or follows from the document alone; hidden, width of what learns it;
-    redundancy, what a sentence loses for being like another one; slots of the memory that the document is read into."""
+    """Sentences of a text. Options: share, of the text's words that a summary has, learned from the training rows
+    unless given; learned, whether salience is learned, or follows from the document alone; hidden, width of what learns
+    it; redundancy, what a sentence loses for being like another; slots of the memory that the document is read into."""
 
     name = "summarization"
     roles: ClassVar = {"label": "the summary"}
