@@ -21,7 +21,7 @@ from mm_memgpt.arguments import (
 )
 from mm_memgpt.cli_memory import add_ask, add_filters, add_forget, add_memory, add_remember, add_timeline
 from mm_memgpt.cli_tasks import add_evaluate_tasks, add_finetune, add_kept, add_predict, add_pretrain
-from mm_memgpt.cli_writing import add_translate
+from mm_memgpt.cli_writing import add_summarize, add_translate
 from mm_memgpt.commands.errors import PROGRAM, status_of
 
 
@@ -59,6 +59,7 @@ def parser() -> ArgumentParser:
     add_pretrain(commands)
     add_remember(commands)
     _add_search(commands)
+    add_summarize(commands)
     add_timeline(commands)
     _add_tokenizer(commands)
     _add_train(commands)

@@ -1,8 +1,34 @@
-"""The commands that write texts from texts: how they are called."""
+"""The commands that write texts: how they are called.
 
-from argparse import Action
+Notable: nothing heavy is imported here, so that help comes at once.
+"""
+
+from argparse import Action, ArgumentTypeError
+from contextlib import suppress
 
 from mm_memgpt.arguments import command_called, positive
+
+
+def add_summarize(commands: Action) -> None:
+    """Adds `summarize`."""
+    command = commands.add_parser("summarize", help="say what a text of any length says, in a few of its sentences")
+    command.add_argument("files", nargs="+", metavar="FILE", help="a text file, or - for standard input")
+    command.add_argument(
+        "--model",
+        default="nano",
+        metavar="DIR",
+        help="the folder that finetune wrote for summarization, or a backbone that has learned from no summaries; "
+        "default: %(default)s",
+    )
+    length = command.add_mutually_exclusive_group()
+    length.add_argument("--sentences", type=positive, metavar="N", help="how many; default: 5")
+    length.add_argument("--words", type=positive, metavar="N", help="about how many words")
+    length.add_argument("--share", type=share, metavar="X", help="about what part of the text's words")
+    command.add_argument("--sources", action="store_true", help="also show where each sentence comes from")
+    command.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
+    command.add_argument("--output", metavar="FILE", help="write the summaries there, not to standard output")
+    command.add_argument("--device", help="cpu, cuda, ...; default: the GPU where there is one")
+    command.set_defaults(run=command_called("summarize"))
 
 
 def add_translate(commands: Action) -> None:
@@ -20,3 +46,11 @@ def add_translate(commands: Action) -> None:
     command.add_argument("--output", metavar="FILE", help="write the results there, not to standard output")
     command.add_argument("--device", help="cpu, cuda, ...; default: the GPU where there is one")
     command.set_defaults(run=command_called("translate"), refuse=command.error)
+
+
+def share(text: str) -> float:
+    """A number above 0 and at most 1."""
+    with suppress(ValueError):
+        if 0 < float(text) <= 1:
+            return float(text)
+    raise ArgumentTypeError(f"{text!r} is not a share, a number above 0 and at most 1")

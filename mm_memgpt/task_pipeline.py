@@ -232,8 +232,8 @@ class TaskPipeline:
             InputError: an input that cannot be used, or an unknown method.
             ImportError: the package that integrated gradients needs is not installed; the message names the extra.
         """
-        if self.task.writes:
-            raise InputError(f"a model of {self.task.name} writes, and what it wrote is not explained word by word")
+        if not self.task.explained:
+            raise InputError(f"what a model of {self.task.name} says is not explained word by word")
         from mm_memgpt.explain.text import explain
 
         example = given if isinstance(given, Example) else self.example(given)
