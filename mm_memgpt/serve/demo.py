@@ -24,7 +24,7 @@ except ModuleNotFoundError as error:
 
 from mm_memgpt.datasets.files import reason
 from mm_memgpt.pipeline import Pipeline
-from mm_memgpt.serve import clip, memory, photo, sound, text
+from mm_memgpt.serve import clip, memory, photo, sound, text, writing
 from mm_memgpt.serve.look import CSS, theme
 from mm_memgpt.serve.options import HOUR, Options
 from mm_memgpt.types import InputError
@@ -46,10 +46,16 @@ class Demo(gradio.Blocks):
 Page = Callable[[Pipeline, Options], None]
 """Lays out one page inside the open Blocks."""
 
-PAGES: Mapping[str, Page] = {"Photo": photo.add, "Sound": sound.add, "Clip": clip.add, "Memory": memory.add}
+PAGES: Mapping[str, Page] = {
+    "Photo": photo.add,
+    "Sound": sound.add,
+    "Clip": clip.add,
+    "Memory": memory.add,
+    "Write": writing.add,
+}
 """The demo's tabs, one file each."""
 READING: Mapping[str, Page] = {"Text": text.add}
-"""Those behind them where models of tasks are shown."""
+"""Those behind them where models of tasks are shown that explain what they say."""
 
 TITLE = "mm_memgpt: photos, sounds and clips become sentences"
 MAX_UPLOAD = "256mb"
@@ -80,7 +86,7 @@ def build(model: Pipeline, options: Options | None = None, pages: Mapping[str, P
         InputError: an example photo that cannot be used.
     """
     options = options or Options()
-    pages = {**pages, **READING} if options.readers else pages
+    pages = {**pages, **READING} if any(each.task.explained for each in options.readers.values()) else pages
     with Demo(options.ending, title=TITLE, analytics_enabled=False, delete_cache=(HOUR, HOUR)) as blocks:
         gradio.Markdown(f"# {TITLE}")
         with gradio.Tabs() if len(pages) > 1 else nullcontext():

@@ -58,6 +58,7 @@ CSS = """
 .mm-where figure { margin: 0; text-align: center; }
 .mm-where img { border-radius: .35rem; max-width: 100%; }
 .mm-merged { padding: 0 .4em; border-radius: .3em; color: var(--mm-text); background: var(--mm-doubtful); }
+.mm-text { white-space: pre-wrap; overflow-wrap: anywhere; margin: .5rem 0 0; }
 .mm-name { overflow-wrap: anywhere; }
 .mm-moments, .mm-sources { display: grid; gap: .75rem; list-style: none; padding: 0; margin: 0; }
 .mm-moments { grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); }

@@ -44,7 +44,7 @@ Shown = tuple[Any, str, Any]
 
 def add(model: Pipeline, options: Options) -> None:
     """Lays the page out inside the open Blocks, and says what happens on it."""
-    readers = options.readers
+    readers = {name: reader for name, reader in options.readers.items() if reader.task.explained}
     names = [*readers]
     gradio.Markdown(INTRODUCTION)
     with gradio.Row():
