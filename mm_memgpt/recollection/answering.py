@@ -25,6 +25,12 @@ FOUND = 24
 BESIDE = 2
 """Sentences before and after one that say with it what it is about."""
 
+ASKING = frozenset(["who", "whom", "whose", "what", "which", "when", "where", "why", "how", "did", "do", "does", "is"])
+"""Words that a question begins with, where it has no mark at its end."""
+
+ASKED_FOR = ("tell me ", "remind me ", "do you remember ", "do you know ")
+"""How one asks without a question."""
+
 Read = Callable[[str, Sequence[str]], str]
 """What makes an answer of a question and a few sentences, the best first; "" where they do not say."""
 
@@ -99,14 +105,12 @@ def evidence(question: str, found: Sequence[Passage]) -> list[Evidence]:
     return sorted(scored, key=lambda one: (-round(one.covered + one.near, 1), -one.passage.start, -one.passage.order))
 
 
-def is_question(turn: str) -> bool:
-    """Whether a turn asks."""
-    turn = turn.strip().rstrip("\"')").lower()
-    return turn.endswith("?") or turn.split(" ", 1)[0].split("'")[0] in ASKING
-
-
-ASKING = frozenset(["who", "whom", "whose", "what", "which", "when", "where", "why", "how"])
-"""Words that a question begins with, where it has no mark at its end."""
+def is_question(sentence: str) -> bool:
+    """Whether a sentence asks, by its mark, or by its first words where it has none."""
+    sentence = " ".join(sentence.lower().split()).rstrip("\"')")
+    if sentence.endswith("?") or sentence.startswith(ASKED_FOR):
+        return True
+    return not sentence.endswith((".", "!")) and sentence.split(" ")[0].split("'")[0] in ASKING
 
 
 def by_span(model: TaskModel) -> Read:
