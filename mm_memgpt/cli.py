@@ -21,7 +21,7 @@ from mm_memgpt.arguments import (
 )
 from mm_memgpt.cli_memory import add_ask, add_filters, add_forget, add_memory, add_remember, add_timeline
 from mm_memgpt.cli_tasks import add_evaluate_tasks, add_finetune, add_kept, add_predict, add_pretrain
-from mm_memgpt.cli_writing import add_summarize, add_translate
+from mm_memgpt.cli_writing import add_chat, add_summarize, add_translate
 from mm_memgpt.commands.errors import PROGRAM, status_of
 
 
@@ -49,6 +49,7 @@ def parser() -> ArgumentParser:
     _add_calibrate(commands)
     _add_caption(commands)
     _add_card(commands)
+    add_chat(commands)
     _add_demo(commands)
     _add_evaluate(commands)
     add_finetune(commands)

@@ -9,6 +9,22 @@ from contextlib import suppress
 from mm_memgpt.arguments import command_called, positive
 
 
+def add_chat(commands: Action) -> None:
+    """Adds `chat`."""
+    command = commands.add_parser("chat", help="talk with a memory: it answers in the words it was told")
+    command.add_argument(
+        "--memory", metavar="DIR", help="the memory, made where it is not there; default: one that ends with the chat"
+    )
+    command.add_argument(
+        "--model",
+        metavar="DIR",
+        help="writes the turns that nothing remembered answers: the folder that finetune wrote, of the task dialogue, "
+        "nano, or a language model's folder or hub name; default: none, such turns are noted",
+    )
+    command.add_argument("--device", help="cpu, cuda, ...; default: the GPU where there is one")
+    command.set_defaults(run=command_called("chat"))
+
+
 def add_summarize(commands: Action) -> None:
     """Adds `summarize`."""
     command = commands.add_parser("summarize", help="say what a text of any length says, in a few of its sentences")

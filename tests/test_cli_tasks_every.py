@@ -26,6 +26,8 @@ CASES = {
 }
 """Columns by role, and figures that an evaluation has."""
 WRITING = {
+    "answering": ({"text": TEXTS, "text_pair": TEXTS[::-1], "label": [[t] for t in TEXTS]}, {"exact_match", "f1"}),
+    "dialogue": ({"text": TEXTS, "label": TEXTS[::-1]}, {"bleu", "chrf"}),
     "summary_writing": ({"text": TEXTS, "label": TEXTS[::-1]}, {"rouge_1", "rouge_2", "rouge_l"}),
     "translation": ({"text": TEXTS, "label": TEXTS[::-1], "language": ("de", "fr", "de", "fr")}, {"bleu", "chrf"}),
 }

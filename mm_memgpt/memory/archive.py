@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from mm_memgpt.memory import archive_table, archive_upkeep
+from mm_memgpt.memory.archive_around import around as around_words
 from mm_memgpt.memory.archive_file import read_file, write_file
 from mm_memgpt.memory.archive_rows import Shape, columns, to_items, to_rows
 from mm_memgpt.memory.archive_search import Found, cosine, fuse, nearest, saying
@@ -188,9 +189,16 @@ class Archive:
         }
 
     def search(
-        self, key: np.ndarray | None = None, text: str | None = None, k: int = 10, where: Where | None = None
+        self,
+        key: np.ndarray | None = None,
+        text: str | None = None,
+        k: int = 10,
+        where: Where | None = None,
+        around: bool = False,
     ) -> list[Found]:
         """The k best items by key (k,), by words, or by both, fused; fewer where there are fewer.
+
+        With `around`, an item is found by the words of its neighbours too, as `archive_around` counts them.
 
         Raises:
             ValueError: neither key nor text, a key of another width, or k below 1.
@@ -204,10 +212,15 @@ class Archive:
         condition, both = (where or Where()).condition(), key is not None and text is not None
         depth, names = (DEPTH * k, []) if both else (k, self._columns.names)  # one list is the answer
         near = None if key is None else self._view.read(lambda table: nearest(table, key, depth, condition, names))
-        said = None if text is None else self._view.read(lambda table: saying(table, text, depth, condition, names))
-        by_key, by_text = ([] if rows is None else rows["_rowid"].to_pylist() for rows in (near, said))
+        by_key = [] if near is None else near["_rowid"].to_pylist()
+        if text is not None and around:
+            said, by_text = None, around_words(self._view, text, depth, where or Where())
+        else:
+            said = None if text is None else self._view.read(lambda table: saying(table, text, depth, condition, names))
+            by_text = [] if said is None else said["_rowid"].to_pylist()
         scores = dict(list(fuse(by_key, by_text).items())[:k])
-        found = self._take(scores) if both else to_items(said if near is None else near, self.shape)
+        alone = None if both else near if text is None else said
+        found = self._take(scores) if alone is None else to_items(alone, self.shape)
         items = {stored.order: stored.item for stored in found}
         return [
             Found(

@@ -3,8 +3,9 @@
 Notable: it becomes a filter of the table here only, with every text quoted, so that a source name may hold anything.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from mm_memgpt.types import MODALITIES
 
@@ -42,6 +43,13 @@ class Where:
         if self.end is not None:
             parts.append(f"`start` <= {float(self.end)!r}")
         return " AND ".join(parts) or None
+
+    def meets(self, row: Mapping[str, Any]) -> bool:
+        """Whether a row of the table, read already, is meant: it has source, modality, start, end and id."""
+        named = {"source": self.source, "modality": self.modality, "id": self.ids}
+        if any(values is not None and row[column] not in _several(values) for column, values in named.items()):
+            return False
+        return (self.start is None or row["end"] >= self.start) and (self.end is None or row["start"] <= self.end)
 
 
 def among(column: str, values: Iterable[str]) -> str:

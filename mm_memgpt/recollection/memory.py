@@ -24,7 +24,7 @@ from mm_memgpt.recollection.inputs import called, given, single
 from mm_memgpt.recollection.perceiving import Perceiver
 from mm_memgpt.recollection.reencoding import reencode
 from mm_memgpt.recollection.results import Added, Answer, Hit, Moment
-from mm_memgpt.recollection.searching import hit, search
+from mm_memgpt.recollection.searching import hit, recall, search
 from mm_memgpt.recollection.timeline import timeline
 from mm_memgpt.recollection.watching import watch
 from mm_memgpt.steps import Glimpse, Steps, check_counts
@@ -124,6 +124,23 @@ class Memory:
             return [hit(found) for found in search(self.store.archive, self._perceiver.key(given(query)), "", k, where)]
         key, gaps = self._perceiver.text_key(words), self.steps.model.config.search
         return [hit(found) for found in search(self.store.archive, key, words, k, where, gaps)]
+
+    def recall(self, question: str, k: int = 5, where: Where | None = None) -> list[Hit]:
+        """The sentences that say something on a question, the best first, by what each says and what is said around it.
+
+        Args:
+            question: in words.
+            k: how many, at most.
+            where: which items are meant; all sentences where None.
+
+        Raises:
+            InputError: no question, or a k below 1.
+        """
+        if not question.strip():
+            raise InputError('nothing is asked; give a question, such as "When did we meet?"')
+        if k < 1:
+            raise InputError(f"k {k} must be at least 1; try k=5")
+        return [hit(found) for found in recall(self.store.archive, question, k, where)]
 
     def ask(self, question: str, k: int = 8) -> Answer:
         """An answer with what each of its words rests on; with nothing to answer from, one that is `declined`.

@@ -46,6 +46,15 @@ def search(
     return moments((known[order]._replace(score=score) for order, score in scores.items()), k)
 
 
+def recall(archive: Archive, words: str, k: int, where: Where | None = None) -> list[Found]:
+    """The k sentences that say something on a question, the best first: by their words and those said around them.
+
+    Keys have no part in it: they tell what photos and sounds show, and of two sentences they say little.
+    """
+    where = replace(where or Where(), modality="text")
+    return archive.search(text=words, k=k, where=where, around=True) if stems([words]) else []
+
+
 def levelled(archive: Archive, key: np.ndarray, k: int, where: Where, gaps: SearchConfig) -> list[Found]:
     """The k items whose cosine with a key is highest, less the gap of their modality."""
     given = MODALITIES if where.modality is None else where.modality

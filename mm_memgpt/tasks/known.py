@@ -1,7 +1,9 @@
 """The tasks there are, by name."""
 
+from mm_memgpt.tasks.answering import Answering
 from mm_memgpt.tasks.base import Task
 from mm_memgpt.tasks.classification import Classification
+from mm_memgpt.tasks.dialogue import Dialogue
 from mm_memgpt.tasks.pair import Pair
 from mm_memgpt.tasks.recommendation import Recommendation
 from mm_memgpt.tasks.regression import Regression
@@ -23,6 +25,8 @@ _ALL = (
     Summarization,
     SummaryWriting,
     Translation,
+    Answering,
+    Dialogue,
 )
 
 TASKS: dict[str, type[Task]] = {task.name: task for task in _ALL}
