@@ -29,7 +29,7 @@ FLOORS = (
     {"pipeline", "task_pipeline"},
     {"serve"},
     {"commands", "arguments"},
-    {"cli_memory", "cli_tasks"},
+    {"cli_memory", "cli_tasks", "cli_writing"},
     {"cli"},
     {"__main__"},
 )

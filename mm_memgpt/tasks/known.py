@@ -2,6 +2,8 @@
 
 from mm_memgpt.tasks.base import Task
 from mm_memgpt.tasks.classification import Classification
+from mm_memgpt.tasks.code import Code
+from mm_memgpt.tasks.generation import Generation
 from mm_memgpt.tasks.pair import Pair
 from mm_memgpt.tasks.recommendation import Recommendation
 from mm_memgpt.tasks.regression import Regression
@@ -10,6 +12,6 @@ from mm_memgpt.tasks.span import Span
 from mm_memgpt.tasks.tagging import Tagging
 from mm_memgpt.tasks.translation import Translation
 
-_ALL = (Classification, Pair, Tagging, Span, Regression, Retrieval, Recommendation, Translation)
+_ALL = (Classification, Pair, Tagging, Span, Regression, Retrieval, Recommendation, Translation, Code, Generation)
 
 TASKS: dict[str, type[Task]] = {task.name: task for task in _ALL}
