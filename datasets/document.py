@@ -1,13 +1,15 @@
 """Plain text as a stream of sentences: notes, one a line, and prose, wrapped or not, of any length.
 
 Notable: a file is read a block at a time, so its length costs no memory; it is UTF-8, or UTF-16 that says so in its
-first bytes, and that is looked at before the first sentence comes, for half a document is worse than none.
+first bytes, and that is looked at before the first sentence comes, for half a document is worse than none. A sentence
+knows where it stands, so that what is made of it can name it.
 """
 
 import codecs
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from io import IncrementalNewlineDecoder
 from os import PathLike, fspath
 from typing import BinaryIO, NamedTuple
@@ -42,6 +44,12 @@ class Sentence(NamedTuple):
     text: str
     done: float
     """0 to 1."""
+    start: int = 0
+    """Its first character in the text, whose line breaks are one character each."""
+    end: int = 0
+    """The character behind its last."""
+    line: int = 1
+    """The line that it begins in, from 1."""
 
 
 def sentences(path: str | PathLike[str]) -> Iterator[Sentence]:
@@ -57,20 +65,45 @@ def sentences(path: str | PathLike[str]) -> Iterator[Sentence]:
 
 def split(text: str) -> list[str]:
     """The sentences of a text that is at hand, as `sentences` finds them in a file."""
+    return [sentence.text for sentence in placed(text)]
+
+
+def placed(text: str) -> list[Sentence]:
+    """As `split`, each with its place in the text."""
+    place = _Place()
     whole, rest = _parted(text + "\n\n")
-    return [sentence for sentence in map(_tidy, [*whole, rest]) if _WORD.search(sentence)]
+    return [*_told(whole, place, lambda end: end / max(1, len(text))), *_told([rest], place, lambda end: 1.0)]
 
 
 def _sentences(path: str | PathLike[str], size: int) -> Iterator[Sentence]:
-    rest = ""
+    rest, place = "", _Place()
     with open_file(path) as file:
         for text, read in _decoded(file, fspath(path)):
             whole, rest = _parted(rest + text)
-            for sentence in map(_tidy, whole):
-                if _WORD.search(sentence):
-                    yield Sentence(sentence, min(1.0, read / size))
-    for sentence in split(rest):
-        yield Sentence(sentence, 1.0)
+            done = min(1.0, read / size)
+            yield from _told(whole, place, lambda end, done=done: done)
+    whole, rest = _parted(rest + "\n\n")
+    yield from _told([*whole, rest], place, lambda end: 1.0)
+
+
+@dataclass
+class _Place:
+    """How far a text is read."""
+
+    character: int = 0
+    line: int = 1
+
+
+def _told(pieces: Iterable[str], place: _Place, done: Callable[[int], float]) -> Iterator[Sentence]:
+    """The sentences of pieces that follow one another, each with where it stands; `place` goes on with them."""
+    for piece in pieces:
+        text = _tidy(piece)
+        if _WORD.search(text):
+            before = len(piece) - len(piece.lstrip())
+            start, end = place.character + before, place.character + len(piece.rstrip())
+            yield Sentence(text, min(1.0, done(end)), start, end, place.line + piece.count("\n", 0, before))
+        place.character += len(piece)
+        place.line += piece.count("\n")
 
 
 def _decoded(file: BinaryIO, name: str) -> Iterator[tuple[str, int]]:

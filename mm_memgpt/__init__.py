@@ -5,8 +5,7 @@
     model = mm_memgpt.load()
     model.caption("photo.jpg").text
 
-Notable: importing this package imports neither torch nor transformers; what it offers is looked up on first use, so
-that a look at the version or at `mm-memgpt --help` stays quick.
+Notable: importing this package imports no torch; what it offers is looked up on first use, so that help stays quick.
 """
 
 from importlib import import_module
@@ -33,6 +32,7 @@ _MODULES = {
     "recollection.memory": ("Memory",),
     "recollection.results": ("Answer",),
     "pipeline": ("Pipeline", "assemble"),
+    "summaries": ("Summarizer", "Summary", "load_summarizer", "summarize"),
     "task_pipeline": ("TaskPipeline", "finetune", "load_task"),
 }
 _LAZY = {name: f"mm_memgpt.{module}" for module, names in _MODULES.items() for name in names}

@@ -21,7 +21,13 @@ from mm_memgpt.arguments import (
 )
 from mm_memgpt.cli_memory import add_ask, add_filters, add_forget, add_memory, add_remember, add_timeline
 from mm_memgpt.cli_tasks import add_evaluate_tasks, add_finetune, add_kept, add_predict, add_pretrain
-from mm_memgpt.cli_writing import add_evaluate_code, add_evaluate_generation, add_generate
+from mm_memgpt.cli_writing import (
+    add_evaluate_code,
+    add_evaluate_generation,
+    add_generate,
+    add_summarize,
+    add_translate,
+)
 from mm_memgpt.commands.errors import PROGRAM, status_of
 
 
@@ -60,9 +66,11 @@ def parser() -> ArgumentParser:
     add_pretrain(commands)
     add_remember(commands)
     _add_search(commands)
+    add_summarize(commands)
     add_timeline(commands)
     _add_tokenizer(commands)
     _add_train(commands)
+    add_translate(commands)
     _add_watch(commands)
     return root
 

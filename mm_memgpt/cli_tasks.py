@@ -14,6 +14,9 @@ MEASURED = {
     "span": "exact match and F1 of answers",
     "regression": "errors and correlations of numbers",
     "recommendation": "MRR and hits@k of what is recommended",
+    "translation": "BLEU and chrF of translations",
+    "summarization": "ROUGE-1, -2 and -L of sentences chosen as summaries",
+    "summary_writing": "ROUGE-1, -2 and -L of summaries that are written",
 }
 """Tasks that `evaluate` measures, and by what; `retrieval` is beside that of photos and captions."""
 

@@ -232,6 +232,8 @@ class TaskPipeline:
             InputError: an input that cannot be used, or an unknown method.
             ImportError: the package that integrated gradients needs is not installed; the message names the extra.
         """
+        if not self.task.explained:
+            raise InputError(f"what a model of {self.task.name} says is not explained word by word")
         from mm_memgpt.explain.text import explain
 
         example = given if isinstance(given, Example) else self.example(given)

@@ -26,7 +26,7 @@ FLOORS = (
     {"tasks"},
     {"training", "explain", "steps"},
     {"recollection"},
-    {"pipeline", "task_pipeline"},
+    {"pipeline", "task_pipeline", "summaries"},
     {"serve"},
     {"commands", "arguments"},
     {"cli_memory", "cli_tasks", "cli_writing"},

@@ -21,9 +21,15 @@ CASES = {
     ),
     "span": ({"text": TEXTS, "text_pair": TEXTS, "label": [[t.split()[1]] for t in TEXTS]}, {"exact_match", "f1"}),
     "retrieval": ({"text": TEXTS, "text_pair": TEXTS[::-1]}, {"mrr", "hits@1"}),
+    "summarization": ({"text": TEXTS, "label": TEXTS}, {"rouge_1", "rouge_2", "rouge_l"}),
     "recommendation": ({"text": [[t, "A rock ."] for t in TEXTS], "text_pair": TEXTS[::-1]}, {"mrr", "hits@1"}),
 }
 """Columns by role, and figures that an evaluation has."""
+WRITING = {
+    "summary_writing": ({"text": TEXTS, "label": TEXTS[::-1]}, {"rouge_1", "rouge_2", "rouge_l"}),
+    "translation": ({"text": TEXTS, "label": TEXTS[::-1], "language": ("de", "fr", "de", "fr")}, {"bleu", "chrf"}),
+}
+"""The same of tasks that write, which explain nothing."""
 
 
 def written(columns: dict, bad: bool = False) -> str:
@@ -35,7 +41,7 @@ def written(columns: dict, bad: bool = False) -> str:
 
 
 def test_no_task_is_left_out():
-    assert set(CASES) == set(TASKS)
+    assert {*CASES, *WRITING} == set(TASKS)
 
 
 @pytest.mark.slow
@@ -55,10 +61,43 @@ def test_a_task_is_learned_said_measured_and_explained(name, tiny_model_folder, 
     assert figures <= said.keys()
     assert said["rows"] == len(TEXTS)
 
-    assert main(["predict", written(columns, bad=True), "--explain", "occlusion", *asked]) == 1
+    explained = TASKS[name].explained
+    explain = ["--explain", "occlusion"] if explained else []
+    assert main(["predict", written(columns, bad=True), *explain, *asked]) == 1
     output, errors = capsys.readouterr()
     rows = [json.loads(line) for line in output.splitlines()]
     assert ["error" in row for row in rows] == [False, True, False, False, False]
     assert sum("rows.jsonl:2: " in line for line in errors.splitlines()) == 1
-    assert all(row["explanation"]["method"] == "occlusion" for row in rows if "error" not in row)
+    assert all(row["explanation"]["method"] == "occlusion" for row in rows if explained and "error" not in row)
     assert not {"asked", "found"} & rows[0].keys()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backbone", ["ours", "fresh"])
+@pytest.mark.parametrize("name", WRITING)
+def test_a_task_that_writes_is_learned_said_and_measured(
+    name, backbone, tiny_model_folder, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    columns, figures = WRITING[name]
+    shape = {"model_type": "marian", "d_model": 16, "encoder_layers": 1, "decoder_layers": 1}
+    shape |= {"encoder_attention_heads": 2, "decoder_attention_heads": 2, "max_position_embeddings": 64}
+    start = {"backbone": str(tiny_model_folder)} if backbone == "ours" else {"config": shape, "vocabulary": 300}
+    recipe = {"task": name, **start, "train": written(columns), "val": "rows.jsonl", "output": "run"}
+    recipe |= {role: role for role in columns} | {"batch": 2, "epochs": 1, "checkpoints": 1}
+    recipe |= {"options": {"decoding": {"longest": 4}}}
+    Path("recipe.yaml").write_text(yaml.safe_dump(recipe))
+    assert main(["finetune", "recipe.yaml"]) == 0
+    capsys.readouterr()
+
+    asked = ["--model", "run", "--device", "cpu", "--format", "json"]
+    assert main(["evaluate", name, "--data", "rows.jsonl", *asked]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert figures <= said.keys()
+    assert said["rows"] == len(TEXTS)
+
+    assert main(["predict", written(columns, bad=True), *asked]) == 1
+    output, errors = capsys.readouterr()
+    rows = [json.loads(line) for line in output.splitlines()]
+    assert ["error" in row for row in rows] == [False, True, False, False, False]
+    assert sum("rows.jsonl:2: " in line for line in errors.splitlines()) == 1

@@ -86,6 +86,8 @@ class Task:
     """A key that every batch has."""
     writes: ClassVar[bool] = False
     """Whether it writes texts: its model is a `WritingModel`."""
+    explained: ClassVar[bool] = True
+    """Whether it can be told what in an input speaks for what is predicted."""
     of_tokens: ClassVar[bool] = False
     """Whether it says something of each token, not of the whole."""
 

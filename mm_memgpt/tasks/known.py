@@ -9,9 +9,24 @@ from mm_memgpt.tasks.recommendation import Recommendation
 from mm_memgpt.tasks.regression import Regression
 from mm_memgpt.tasks.retrieval import Retrieval
 from mm_memgpt.tasks.span import Span
+from mm_memgpt.tasks.summarization import Summarization
+from mm_memgpt.tasks.summary_writing import SummaryWriting
 from mm_memgpt.tasks.tagging import Tagging
 from mm_memgpt.tasks.translation import Translation
 
-_ALL = (Classification, Pair, Tagging, Span, Regression, Retrieval, Recommendation, Translation, Code, Generation)
+_ALL = (
+    Classification,
+    Pair,
+    Tagging,
+    Span,
+    Regression,
+    Retrieval,
+    Recommendation,
+    Summarization,
+    SummaryWriting,
+    Translation,
+    Code,
+    Generation,
+)
 
 TASKS: dict[str, type[Task]] = {task.name: task for task in _ALL}

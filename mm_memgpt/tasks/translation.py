@@ -38,7 +38,8 @@ class Translation(WritingTask):
         options = dict(options or {})
         pairs = [_pair(each) for each in options.get("pairs", [])]
         if pairs:
-            if clash := {"text", "label", "language"} & {*columns} and not labels:
+            clash = {"text", "label", "language"} & {*columns}
+            if clash and not labels:
                 raise ValueError(f"pairs name the columns; leave out {min(clash)!r}")
             columns = {**columns, "text": "text", "label": "label", "language": "language"}
         super().__init__(columns, labels, options)

@@ -34,6 +34,7 @@ class WritingTask(Task):
     OPTIONS: ClassVar = {"smoothing": 0.1, "begin": "", "decoding": {}, "remember": False}
     best: ClassVar = "bleu"
     writes: ClassVar = True
+    explained: ClassVar = False
 
     def __init__(
         self, columns: Mapping[str, str], labels: Sequence[str] = (), options: Mapping[str, Any] | None = None

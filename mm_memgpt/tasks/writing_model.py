@@ -11,26 +11,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoModelForSeq2SeqLM,
-    AutoTokenizer,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-    StoppingCriteria,
-    TextIteratorStreamer,
-)
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, StoppingCriteria, TextIteratorStreamer
 
-from mm_memgpt.encoders.base import first_line
 from mm_memgpt.models.device import choose_device
-from mm_memgpt.models.loading import find, is_own, read_model
+from mm_memgpt.models.language_writer import read_language_writer
+from mm_memgpt.models.loading import find
 from mm_memgpt.models.mm_memgpt import MMMemGPTForConditionalGeneration
 from mm_memgpt.models.processor import MMMemGPTProcessor
 from mm_memgpt.models.quiet import quiet
@@ -209,14 +199,16 @@ class WritingModel(nn.Module):
     def _streamed(self, batch: Mapping[str, Tensor], how: Decoding, stopped: Callable[[], bool]) -> Iterator[str]:
         streamer = TextIteratorStreamer(self.tokenizer, skip_prompt=not self.encodes, skip_special_tokens=True)
         failed: list[BaseException] = []
+        left = Event()
 
         def write() -> None:
             try:
                 with torch.inference_mode(), quiet():
                     if how.seed is not None:
                         torch.manual_seed(how.seed)
+                    stop = _Stop(lambda: left.is_set() or stopped())
                     self.model.generate(
-                        **self._given(batch), **how.arguments(), streamer=streamer, stopping_criteria=[_Stop(stopped)]
+                        **self._given(batch), **how.arguments(), streamer=streamer, stopping_criteria=[stop]
                     )
             except BaseException as error:  # it is the reader's, not this thread's
                 failed.append(error)
@@ -224,8 +216,11 @@ class WritingModel(nn.Module):
 
         thread = Thread(target=write, daemon=True)
         thread.start()
-        yield from (piece for piece in streamer if piece)
-        thread.join()
+        try:
+            yield from (piece for piece in streamer if piece)
+        finally:  # a reader that goes away ends the writing
+            left.set()
+            thread.join()
         if failed:
             raise failed[0]
 
@@ -294,27 +289,3 @@ def read_written(folder: Path) -> WritingModel:
             raise
         raise InputError(f"{folder}: task.json: {error}; give a folder that finetune wrote") from None
     return WritingModel(*read_language_writer(folder / "backbone"), task, longest).eval()
-
-
-def read_language_writer(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase | MMMemGPTProcessor]:
-    """The model of a folder, ours or of transformers, with its processor or tokenizer.
-
-    Raises:
-        InputError: it cannot be read, or writes no text.
-    """
-    if is_own(folder):
-        return read_model(folder)
-    try:
-        with quiet():
-            config = AutoConfig.from_pretrained(folder, local_files_only=True)
-            kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
-            model = kind.from_pretrained(folder, dtype=torch.float32, use_safetensors=True, local_files_only=True)
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise InputError(
-            f"{folder}: no model that writes ({first_line(error)}); give the folder of a causal language model or an "
-            "encoder-decoder, with its tokenizer, or nano"
-        ) from None
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return model, tokenizer

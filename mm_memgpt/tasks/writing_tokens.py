@@ -58,6 +58,10 @@ class WritingProcessor:
         """Tokens ahead of what is written."""
         return len(self._begun(prompt))
 
+    def read(self, text: str) -> int:
+        """Tokens of a text as an encoder reads it, before any are cut."""
+        return len(self.tokenizer(text)["input_ids"])
+
     def written(self, text: str, prompt: Prompt) -> list[int]:
         """The tokens of a text that is to be written, with its end; it is a new word behind what it goes on from."""
         ahead = prompt.begin if self.encodes else prompt.text + prompt.begin

@@ -10,9 +10,10 @@ import torch
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from mm_memgpt.datasets.table import Table
+from mm_memgpt.models.language_writer import read_language_writer
 from mm_memgpt.models.loading import find
 from mm_memgpt.tasks.writing import WritingTask
-from mm_memgpt.tasks.writing_model import LONGEST, WritingModel, read_language_writer
+from mm_memgpt.tasks.writing_model import LONGEST, WritingModel
 from mm_memgpt.training.finetune_recipe import FinetuneRecipe
 from mm_memgpt.training.language_models import fresh_config, read_tokenizer
 from mm_memgpt.training.vocabulary import train_vocabulary

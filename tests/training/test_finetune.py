@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from mm_memgpt.task_pipeline import load_task
 from mm_memgpt.tasks.adapters import Adapted, AdapterConfig
 from mm_memgpt.tasks.base import Example
 from mm_memgpt.tasks.model import read_task_model
@@ -251,3 +252,56 @@ def test_the_smallest_recipe_has_six_keys(tmp_path):
     path.write_text("task: classification\nbackbne: nano\n")
     with pytest.raises(InputError, match="unknown key 'backbne'"):
         read_recipe(path, None, FinetuneRecipe)
+
+
+WORD = {"dog": "Hund", "rock": "Fels", "man": "Mann", "child": "Kind", "grass": "Gras"}
+
+
+def test_a_fresh_translator_learns_from_the_tag_into_which_language(tmp_path):
+    generator = random.Random(3)
+    rows = [" ".join(generator.choices(list(WORD), k=2)) for _ in range(200)]
+    with open(tmp_path / "rows.csv", "w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(["en", "de"])
+        table.writerows([row, " ".join(WORD[word] for word in row.split())] for row in rows)
+    shape = {"model_type": "mbart", "d_model": 64, "max_position_embeddings": 40, "scale_embedding": True}
+    shape |= {f"{part}_layers": 1 for part in ("encoder", "decoder")}
+    shape |= {f"{part}_attention_heads": 2 for part in ("encoder", "decoder")}
+    shape |= {f"{part}_ffn_dim": 64 for part in ("encoder", "decoder")}
+    recipe = FinetuneRecipe(
+        task="translation",
+        config=shape,
+        vocabulary=300,
+        train=str(tmp_path / "rows.csv"),
+        output=str(tmp_path / "out"),
+        options={"pairs": ["en-de", "en-en"], "smoothing": 0.0, "decoding": {"longest": 8}},
+        epochs=60,
+        rate=3e-3,
+        checkpoints=1,
+    )
+    figures = finetune(recipe)
+    assert figures["eval_exact_match"] > 0.9
+    model = load_task(tmp_path / "out", device="cpu")
+    said = [model.predict({"text": "dog grass", "language": into}).value for into in ("de", "en")]
+    assert said == ["Hund Gras", "dog grass"]
+
+
+def test_a_backbone_and_a_config_are_one_too_many(tmp_path):
+    with pytest.raises(ValueError, match="name a backbone or a config, one of the two"):
+        FinetuneRecipe(task="translation", train="a.csv", output="o", options={"pairs": ["en-de"]})
+    with pytest.raises(ValueError, match="task classification takes no config; name a backbone"):
+        FinetuneRecipe(task="classification", config={"model_type": "gpt2"}, train="a", output="o", text="t", label="l")
+
+
+def test_what_writes_learns_nothing_frozen(tmp_path, tiny_model_folder):
+    (tmp_path / "rows.csv").write_text("en,de\nA dog .,Ein Hund .\nA rock .,Ein Fels .\n")
+    recipe = FinetuneRecipe(
+        task="translation",
+        backbone=str(tiny_model_folder),
+        tuning="frozen",
+        train=str(tmp_path / "rows.csv"),
+        output=str(tmp_path / "out"),
+        options={"pairs": ["en-de"]},
+    )
+    with pytest.raises(InputError, match="task translation learns nothing of a frozen backbone"):
+        finetune(recipe)
