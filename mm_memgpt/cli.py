@@ -21,7 +21,14 @@ from mm_memgpt.arguments import (
 )
 from mm_memgpt.cli_memory import add_ask, add_filters, add_forget, add_memory, add_remember, add_timeline
 from mm_memgpt.cli_tasks import add_evaluate_tasks, add_finetune, add_kept, add_predict, add_pretrain
-from mm_memgpt.cli_writing import add_chat, add_summarize, add_translate
+from mm_memgpt.cli_writing import (
+    add_chat,
+    add_evaluate_code,
+    add_evaluate_generation,
+    add_generate,
+    add_summarize,
+    add_translate,
+)
 from mm_memgpt.commands.errors import PROGRAM, status_of
 
 
@@ -55,6 +62,7 @@ def parser() -> ArgumentParser:
     add_finetune(commands)
     add_forget(commands)
     _add_gallery(commands)
+    add_generate(commands)
     add_memory(commands)
     add_predict(commands)
     add_pretrain(commands)
@@ -181,6 +189,8 @@ def _add_evaluate(commands: Action) -> None:
     add_kept(command)
     command.set_defaults(run=command_called("evaluate_retrieval"), task="retrieval")
     add_evaluate_tasks(kinds)
+    add_evaluate_code(kinds)
+    add_evaluate_generation(kinds)
 
 
 def _add_gallery(commands: Action) -> None:

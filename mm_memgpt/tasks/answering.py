@@ -5,7 +5,7 @@ of any length; a model with a memory has them written into it, any other reads t
 a text of its own, which is learned like others.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,7 +19,6 @@ from mm_memgpt.tasks.base import Example, Prediction, Scores, without_target
 from mm_memgpt.tasks.lexical import BM25
 from mm_memgpt.tasks.prompt import Prompt
 from mm_memgpt.tasks.writing import WritingTask
-from mm_memgpt.tasks.writing_tokens import WritingProcessor
 
 NO_ANSWER = "no answer"
 """What is written where the passages do not say."""
@@ -72,8 +71,9 @@ class Answering(WritingTask):
             return Prompt(question, self.options["begin"], tuple(kept))
         return Prompt(" ".join([*kept, question]), self.options["begin"])
 
-    def collate(self, processor: WritingProcessor) -> Callable[[Sequence[Example]], dict[str, Any]]:
-        return CollateAnswers(processor)
+    def learned(self, target: Any) -> str:
+        """Of several right answers the first."""
+        return target[0] if target else NO_ANSWER
 
     def predict(self, model: Any, examples: Sequence[Example]) -> list[Prediction]:
         said = super().predict(model, examples)
@@ -83,18 +83,6 @@ class Answering(WritingTask):
         """Exact match and F1, as of answers that are pieces of a passage."""
         without_target(examples, "label")
         return Scores(answer_scores([each.value for each in predictions], [each.target for each in examples]))
-
-
-class CollateAnswers:
-    """Examples to a batch, of several right answers the first; it reaches a loader's worker processes."""
-
-    def __init__(self, processor: WritingProcessor) -> None:
-        self.processor = processor
-
-    def __call__(self, examples: Sequence[Example]) -> dict[str, Any]:
-        without_target(examples, "label")
-        answers = [example.target[0] if example.target else NO_ANSWER for example in examples]
-        return self.processor([example.further for example in examples], answers)
 
 
 def nearest(question: str, sentences: Sequence[str], count: int) -> list[str]:

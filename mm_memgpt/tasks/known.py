@@ -3,7 +3,9 @@
 from mm_memgpt.tasks.answering import Answering
 from mm_memgpt.tasks.base import Task
 from mm_memgpt.tasks.classification import Classification
+from mm_memgpt.tasks.code import Code
 from mm_memgpt.tasks.dialogue import Dialogue
+from mm_memgpt.tasks.generation import Generation
 from mm_memgpt.tasks.pair import Pair
 from mm_memgpt.tasks.recommendation import Recommendation
 from mm_memgpt.tasks.regression import Regression
@@ -27,6 +29,8 @@ _ALL = (
     Translation,
     Answering,
     Dialogue,
+    Code,
+    Generation,
 )
 
 TASKS: dict[str, type[Task]] = {task.name: task for task in _ALL}

@@ -79,7 +79,11 @@ class WritingTask(Task):
         return []
 
     def collate(self, processor: WritingProcessor) -> Callable[[Sequence[Example]], dict[str, Any]]:
-        return CollateWriting(processor)
+        return CollateWriting(self, processor)
+
+    def learned(self, target: Any) -> str:
+        """The text that is learned, of what is right."""
+        return target
 
     def loss(self, outputs: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
         return functional.cross_entropy(
@@ -106,9 +110,10 @@ class WritingTask(Task):
 class CollateWriting:
     """Examples to a batch; it reaches a loader's worker processes."""
 
-    def __init__(self, processor: WritingProcessor) -> None:
-        self.processor = processor
+    def __init__(self, task: WritingTask, processor: WritingProcessor) -> None:
+        self.task, self.processor = task, processor
 
     def __call__(self, examples: Sequence[Example]) -> dict[str, Any]:
         without_target(examples, "label")
-        return self.processor([example.further for example in examples], [example.target for example in examples])
+        texts = [self.task.learned(example.target) for example in examples]
+        return self.processor([example.further for example in examples], texts)

@@ -67,6 +67,7 @@ def _texts(task: WritingTask, table: Table, rows: Sequence[int]) -> Iterator[str
             example = task.example(table, row)
         except InputError:  # it is said when the row is learned from
             continue
-        for text in (example.further.text, *example.further.memory, example.target or ""):
+        written = "" if example.target is None else task.learned(example.target)
+        for text in (example.further.text, *example.further.memory, written):
             first, _, rest = text.partition(" ")
             yield rest if first in tags else text
