@@ -126,6 +126,9 @@ class Summarization(Task):
         found = [extract(placed(each.inputs.text), length, each.place or "text") for each in examples]
         return [Prediction(value=each.text, details={"sentences": each.to_json()["sentences"]}) for each in found]
 
+    def confidence(self, outputs: Tensor, batch: Mapping[str, Tensor], predictions: Sequence[Prediction]) -> Tensor:
+        raise InputError("a summary names its sources itself, and is explained no further; leave out explain")
+
     def score(self, predictions: Sequence[Prediction], examples: Sequence[Example]) -> Scores:
         """`rouge_1`, `rouge_2` and `rouge_l`."""
         without_target(examples, "label")

@@ -4,7 +4,7 @@ import tracemalloc
 
 import pytest
 
-from mm_memgpt.datasets.document import BLOCK, LONGEST, sentences, split
+from mm_memgpt.datasets.document import BLOCK, LONGEST, placed, sentences, split
 from mm_memgpt.types import InputError
 
 
@@ -77,3 +77,15 @@ def test_what_is_no_text_is_refused_before_the_first_sentence(tmp_path, content,
     with pytest.raises(InputError) as caught:
         sentences(tmp_path / "bad.txt")
     assert str(caught.value) == f"{tmp_path / 'bad.txt'}: {says}"
+
+
+def test_a_sentence_knows_where_it_stands(tmp_path):
+    text = '\n\nMr. A  went home.\r\nHe was "tired."\n- a thing\n' + "One more  sentence, caf\u00e9 and all.\n" * 4000
+    (tmp_path / "long.txt").write_bytes(text.encode())
+    plain = text.replace("\r\n", "\n")
+    found = list(sentences(tmp_path / "long.txt"))
+    assert [(each.line, each.start) for each in found[:3]] == [(3, 2), (4, 20), (5, 36)]
+    for each in found:
+        assert " ".join(plain[each.start : each.end].split()) == each.text
+        assert each.line == 1 + plain.count("\n", 0, each.start)
+    assert [each._replace(done=0) for each in placed(plain)] == [each._replace(done=0) for each in found]
