@@ -62,7 +62,7 @@ def test_without_a_memory_the_end_is_the_end(chat, tmp_path):
 
 
 def test_slash_commands_remember_show_and_forget(chat, tmp_path):
-    (tmp_path / "notes.txt").write_text("The train to Ulm leaves at nine. It stops in Bonn.")
+    (tmp_path / "notes.txt").write_text("The train to Ulm leaves at 9:15. It stops in Bonn.")
     status, output, errors = chat(
         "/remember notes.txt",
         "/remember The lamp is in the attic.",
@@ -78,7 +78,7 @@ def test_slash_commands_remember_show_and_forget(chat, tmp_path):
     assert (status, errors[1:]) == (0, [])
     assert output[0] == f"remembered 2 items of {tmp_path / 'notes.txt'}"
     assert output[2] == "no answer yet that rests on the memory"
-    assert output[3] == '"The train to Ulm leaves at nine."'
+    assert output[3] == '"The train to Ulm leaves at 9:15."'
     assert output[5].startswith(f"1  {tmp_path / 'notes.txt'} [")
     assert any(line.startswith("m: 4 items (4 text)") for line in output)
     assert any(line.startswith(f"forgot {tmp_path / 'notes.txt'}: 2 items") for line in output)
