@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mm_memgpt.backbones.base import Inputs
+from mm_memgpt.recollection.forms import base
 from mm_memgpt.recollection.passages import Find, Passage
-from mm_memgpt.recollection.quoting import score
+from mm_memgpt.recollection.quoting import DENSITY
 from mm_memgpt.recollection.wanted import content, fits
 from mm_memgpt.tasks.answering import Answering
 from mm_memgpt.tasks.base import Example
@@ -92,17 +93,24 @@ class Answerer:
 
 def evidence(question: str, found: Sequence[Passage]) -> list[Evidence]:
     """The sentences that can be an answer, the best first; of those equally good the newest."""
-    wanted, places = content(question), {each.order: each for each in found}
+    wanted, places = _named(question), {each.order: each for each in found}
     if not wanted:
         return []
     scored = []
     for each in found:
-        own, near = score(wanted, each.text)
+        said = _named(each.text)
+        own = said & wanted
         if own and not is_question(each.text) and fits(question, each.text):
             steps = range(each.order - BESIDE, each.order + BESIDE + 1)
             beside = [places[step].text for step in steps if step in places and places[step].source == each.source]
-            scored.append(Evidence(each, score(wanted, " ".join(beside))[0], own + near))
+            covered = len(_named(" ".join(beside)) & wanted) / len(wanted)
+            scored.append(Evidence(each, covered, len(own) / len(wanted) + DENSITY * len(own) / len(said)))
     return sorted(scored, key=lambda one: (-round(one.covered + one.near, 1), -one.passage.start, -one.passage.order))
+
+
+def _named(text: str) -> set[str]:
+    """The stems of the words of a text that name something, of verbs in one form."""
+    return {base(stem) for stem in content(text)}
 
 
 def is_question(sentence: str) -> bool:

@@ -29,6 +29,9 @@ SURE = 0.75
 RECENT = 2
 """Turns that a model reads as they stand, where its task says nothing."""
 
+KEPT = 32
+"""Turns before those that a model with a memory has in it; older ones answer questions, as sentences of the memory."""
+
 HOW = Decoding(longest=40, sample=True, temperature=0.7, top_p=0.9, repetition_penalty=1.2)
 """How a model writes, where its task says nothing."""
 
@@ -63,7 +66,9 @@ class Conversation:
         question = " ".join(filter(is_question, split(turn)))
         self.asked = bool(question)
         answer = self._recalled(question) if question else None
-        self.memory.add(Text(turn), self._time(), self.name)
+        added = self.memory.add(Text(turn), self._time(), self.name)
+        if added.errors and any(map(str.isalnum, turn)):  # what holds no word is nothing to keep
+            raise added.errors[0]
         self.turns.append(" ".join(turn.split()))
         if answer is not None:
             self.last = answer
@@ -113,7 +118,7 @@ class Conversation:
             return answer
         if of_perception(question) and self._seen_or_heard():
             asked = self.memory.ask(question)
-            if not asked.declined:
+            if not asked.declined and asked.sources:
                 sources = tuple(
                     Passage(each.text, each.path, 0, each.start, each.end, each.id) for each in asked.sources
                 )
@@ -134,14 +139,13 @@ class Conversation:
         if isinstance(writer.task, Dialogue):
             recent = writer.task.options["recent"]
         for count in range(min(recent, len(turns)), 0, -1):
-            prompt = self._of(turns[-count:], turns[:-count])
+            prompt = self._of(turns[-count:], turns[:-count][-KEPT:])
             if count == 1 or writer.room is None or writer.processor.length(prompt) + longest <= writer.room:
                 break
         return prompt
 
     def _of(self, recent: list[str], earlier: list[str]) -> Prompt:
-        task = self.writer.task
+        task, kept = self.writer.task, tuple(earlier) if self.writer.remembers else ()
         if isinstance(task, Dialogue):
-            return task.prompt(Inputs(text="\n".join([*earlier, *recent])))
-        kept = tuple(earlier) if self.writer.remembers else ()
+            return task.prompt(Inputs(text="\n".join(recent)), kept)
         return Prompt("".join(f"{turn}\n" for turn in recent), "", kept)

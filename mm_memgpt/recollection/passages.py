@@ -12,6 +12,7 @@ from mm_memgpt.explain.content import FUNCTION_WORDS, stem
 from mm_memgpt.memory.archive import Archive
 from mm_memgpt.memory.archive_around import spread
 from mm_memgpt.memory.where import Where
+from mm_memgpt.recollection.forms import base
 from mm_memgpt.recollection.searching import recall
 from mm_memgpt.tasks.lexical import BM25
 from mm_memgpt.words import words
@@ -70,4 +71,4 @@ def of_archive(archive: Archive, where: Where | None = None) -> Find:
 
 
 def _stemmed(text: str) -> str:
-    return " ".join(stem(word) for word in words(text) if word not in FUNCTION_WORDS)
+    return " ".join(base(stem(word)) for word in words(text) if word not in FUNCTION_WORDS)

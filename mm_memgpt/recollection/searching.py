@@ -15,6 +15,7 @@ from mm_memgpt.explain.content import stems
 from mm_memgpt.memory.archive import Archive
 from mm_memgpt.memory.archive_search import Found, fuse
 from mm_memgpt.memory.where import Where
+from mm_memgpt.recollection.forms import with_forms
 from mm_memgpt.recollection.inputs import WHOLE
 from mm_memgpt.recollection.results import Hit
 from mm_memgpt.types import MODALITIES
@@ -52,7 +53,7 @@ def recall(archive: Archive, words: str, k: int, where: Where | None = None) -> 
     Keys have no part in it: they tell what photos and sounds show, and of two sentences they say little.
     """
     where = replace(where or Where(), modality="text")
-    return archive.search(text=words, k=k, where=where, around=True) if stems([words]) else []
+    return archive.search(text=with_forms(words), k=k, where=where, around=True) if stems([words]) else []
 
 
 def levelled(archive: Archive, key: np.ndarray, k: int, where: Where, gaps: SearchConfig) -> list[Found]:

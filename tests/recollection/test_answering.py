@@ -7,7 +7,7 @@ from mm_memgpt.recollection.answering import Answerer, evidence, is_question
 from mm_memgpt.recollection.passages import Passage, Passages, of_archive
 from mm_memgpt.types import InputError
 
-DIARY = "We went to the harbour on Monday. Anna bought a green boat there. It cost ninety euros. Then it rained."
+DIARY = "We went to the harbour on Monday. Anna bought a green boat there. It cost 90 euros. Then it rained."
 LETTER = "Dear Ben, the roof is new. Anna bought a hat in Leeds."
 
 
@@ -59,7 +59,7 @@ def test_a_memory_and_the_same_text_at_hand_answer_alike(memory, passages):
     ours, theirs = (
         Answerer(find).answer("How much did the boat cost?") for find in (of_archive(memory.store.archive), passages)
     )
-    assert ours.text == theirs.text == "It cost ninety euros."
+    assert ours.text == theirs.text == "It cost 90 euros."
     assert memory.store.archive.get([ours.sources[0].id])[0].item.text == ours.text
 
 
