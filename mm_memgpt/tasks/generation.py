@@ -145,9 +145,7 @@ def likelihood(model: nn.Module, text: str, batch: int = 8) -> Iterator[Foreseen
     """
     room = model.processor.longest if model.room is None else min(model.processor.longest, model.room // 2)
     whole = [text[begin:end] for begin, end in _fitting(model, text, 0, len(text), room - 2)]
-    pieces = [
-        piece.removesuffix(" ") for piece in whole
-    ]  # a word's space is a part of its own token, not of the last one's
+    pieces = [piece.removesuffix(" ") for piece in whole]  # a space is the next word's
     prompts = [Prompt(begin=before) for before in ["", *pieces[:-1]]]
     for start in range(0, len(pieces), batch):
         some = slice(start, start + batch)
