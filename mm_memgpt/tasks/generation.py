@@ -121,16 +121,16 @@ def _ends_of(table: Table, row: int, column: str, longest: int) -> list[tuple[in
 
 
 def cut_text(text: str, longest: int) -> Iterator[tuple[int, int]]:
-    """Where pieces of at most `longest` characters begin and end: behind a space where there is one, and together they
-    are the text; one of nothing but spaces joins the piece before it."""
+    """Where pieces of at most `longest` characters begin and end: behind a space where there is one, and all that
+    follow it; together they are the text."""
     begin = 0
     while begin < len(text):
         end = min(len(text), begin + longest)
         if end < len(text):
             space = max(text.rfind(" ", begin, end), text.rfind("\n", begin, end))
             end = space + 1 if space > begin else end
-        if not text[end:].strip():
-            end = len(text)
+        while end < len(text) and text[end].isspace():
+            end += 1
         yield begin, end
         begin = end
 
@@ -145,7 +145,7 @@ def likelihood(model: nn.Module, text: str, batch: int = 8) -> Iterator[Foreseen
     """
     room = model.processor.longest if model.room is None else min(model.processor.longest, model.room // 2)
     whole = [text[begin:end] for begin, end in _fitting(model, text, 0, len(text), room - 2)]
-    pieces = [piece.rstrip(" ") for piece in whole]  # a word's space is a part of its own token, not of the last one's
+    pieces = [piece.removesuffix(" ") for piece in whole]  # a space is the next word's
     prompts = [Prompt(begin=before) for before in ["", *pieces[:-1]]]
     for start in range(0, len(pieces), batch):
         some = slice(start, start + batch)
