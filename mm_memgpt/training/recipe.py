@@ -13,6 +13,7 @@ import yaml
 from mm_memgpt.config import AudioConfig, FusionConfig, MotionConfig, build, require
 from mm_memgpt.presets import PRESETS
 from mm_memgpt.training.mixture import Mixture
+from mm_memgpt.training.recalling import Recall
 from mm_memgpt.types import InputError
 
 
@@ -177,8 +178,8 @@ class Recipe:
     objective: str
     """distillation (a trunk from a teacher), hearing (an audio trunk, likewise), language (the decoder, from text
     alone), captioning (the whole model), contrastive (its keys), self_critical (the whole model, rewarded for what it
-    writes), lipreading (what sees motion, from timed words) or remembering (the whole model but its trunks, on memories
-    of many items)."""
+    writes), lipreading (what sees motion, from timed words), remembering (the whole model but its trunks, on memories
+    of many items) or recalling (what reads and writes, on long texts with pairs among filler)."""
     output: str
     """Folder for checkpoints, logs and the result."""
     data: DataSettings
@@ -231,6 +232,8 @@ class Recipe:
     """Contrastive: weight that the keys are given afterwards when the best of the beams is chosen."""
     remember: Mixture = field(default_factory=Mixture)
     """Remembering: which examples come, and how memories are disturbed."""
+    recall: Recall = field(default_factory=Recall)
+    """Recalling: how long the texts are, and how much is asked of them."""
     checkpoints: int = 4
     """How often the run is evaluated and saved."""
     workers: int = 1
@@ -241,7 +244,7 @@ class Recipe:
         whole = ("tokenizer", "start", "decoder")
         needed = {"distillation": ("teacher",), "hearing": ("teacher",)}
         needed |= dict.fromkeys(
-            ("language", "captioning", "contrastive", "self_critical", "lipreading", "remembering"), whole
+            ("language", "captioning", "contrastive", "self_critical", "lipreading", "remembering", "recalling"), whole
         )
         require(self.objective in needed, f"objective {self.objective!r} is unknown; known: {', '.join(needed)}")
         keys = needed[self.objective]

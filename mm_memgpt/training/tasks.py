@@ -31,6 +31,7 @@ from mm_memgpt.objectives.contrastive import Contrastive
 from mm_memgpt.objectives.distillation import Distillation, TrunkDistillation
 from mm_memgpt.objectives.hearing import Hearing, TrunkHearing
 from mm_memgpt.objectives.lipreading import FrameWords, Lipreading
+from mm_memgpt.objectives.recalling import Recalling
 from mm_memgpt.objectives.remembering import Remembering
 from mm_memgpt.objectives.self_critical import CiderReward, SelfCritical
 from mm_memgpt.presets import PRESETS
@@ -49,6 +50,7 @@ from mm_memgpt.training.library import Library
 from mm_memgpt.training.lips import stack_stretches, stretches_of
 from mm_memgpt.training.memories import examples_of
 from mm_memgpt.training.mixture import Examples
+from mm_memgpt.training.recalling import PairsExample, Recalled, filler_of
 from mm_memgpt.training.recipe import Augment, Recipe
 from mm_memgpt.training.sources import reader_of
 from mm_memgpt.training.starting import caption_model, image_config
@@ -90,6 +92,7 @@ def build_task(recipe: Recipe) -> Task:
         "self_critical": self_critical_task,
         "lipreading": lipreading_task,
         "remembering": remembering_task,
+        "recalling": recalling_task,
     }
     return tasks[recipe.objective](recipe)
 
@@ -277,6 +280,40 @@ def remembering_task(recipe: Recipe) -> Task:
     collate = Bunches(processor.tokenizer.pad_token_id)
     examples = partial(examples_of, recipe, library, texts, model.config.motion)
     return Task(model, objective, None, collate, keeper(model, processor), given="examples", examples=examples)
+
+
+def recalling_task(recipe: Recipe) -> Task:
+    """What reads sentences into the memory, fuses and writes, on long texts; keeps it as a model folder in fp16.
+
+    Raises:
+        InputError: the model reads no sentences, an encoder-decoder, or sources without prose.
+    """
+    model, processor = caption_model(recipe)
+    if model.writes_from_a_source or model.text_encoder is None:
+        raise InputError(f"{recipe.start or recipe.preset}: recalling long texts needs a causal model with text in it")
+    for part in (model.image_encoder, model.audio_encoder, model.motion_encoder):
+        if part is not None:
+            part.requires_grad_(False)
+    how, root = recipe.recall, recipe.data.root
+    texts = Texts(processor.tokenizer, model.begin(1).item(), recipe.longest)
+
+    def examples(skip: Skip) -> tuple[Examples, Examples]:
+        learned = [sample for source in recipe.data.train for sample in reader_of(root, source)]
+        made = [
+            PairsExample(filler_of(samples, how.characters), texts, how)
+            for samples in (learned, reader_of(root, recipe.data.val))
+        ]
+        lengths = round(recipe.optimiser.epochs * how.samples), recipe.data.val_samples
+        seeds = str(recipe.seed), "validation"
+        train, val = (
+            Examples({"pairs": make}, {"pairs": 1.0}, length, seed, skip)
+            for make, length, seed in zip(made, lengths, seeds, strict=True)
+        )
+        return train, val
+
+    objective = Recalling(how.keys, how.looking, how.slots, recipe.optimiser.precision == "bf16")
+    collate = Recalled(processor.tokenizer.pad_token_id)
+    return Task(model, objective, None, collate, keeper(model, processor), given="learned", examples=examples)
 
 
 def training_sentences(recipe: Recipe) -> Iterator[tuple[str, ...]]:

@@ -59,3 +59,11 @@ def test_captions_are_shown_with_a_shade_for_every_word(nano, capsys, monkeypatc
     assert head == f"{photo}  {caption.confidence:.0%} a token"
     assert text.strip() == caption.text
     assert [len(shade) for shade in shades.split()] == [len(word.word) for word in caption.words]
+
+
+def test_a_fact_in_a_long_text_is_answered_with_where_it_is_written(capsys):
+    run("long_text.py")["main"](sentences=80, facts=1)
+    first, answered, source = capsys.readouterr().out.splitlines()
+    assert first == "80 sentences of long.txt in 64 slots"
+    stated = re.fullmatch(r"What is the .*\? (The .* is \d \d \d\.)", answered)[1]
+    assert re.fullmatch(rf"  long.txt, sentence \d+: {re.escape(stated)}", source)
