@@ -12,7 +12,7 @@ from mm_memgpt.models.long_text import LongText
 from mm_memgpt.models.long_text_config import LongTextConfig
 from mm_memgpt.models.long_text_window import turn
 from mm_memgpt.models.long_text_writers import DecoderWriter
-from mm_memgpt.models.seam import memory_layers, project_memory
+from mm_memgpt.models.seam import project_memory
 
 WIDTH, WORDS = 16, 40
 SMALL = {"segment": 6, "window": 7, "items": 3, "slots": 8, "ring": 2, "key_width": 5, "recurrent": 3}
