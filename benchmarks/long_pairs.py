@@ -33,7 +33,7 @@ from mm_memgpt.objectives.remembering import answer_logits, right
 from mm_memgpt.pipeline import load
 from mm_memgpt.training.items import Texts
 from mm_memgpt.training.recalling import filler_of
-from mm_memgpt.types import Features, InputError, MemoryState
+from mm_memgpt.types import MODALITIES, Features, InputError, MemoryState
 
 BLOCK = 100
 """Sentences that are written at a time; what the bank keeps does not depend on it."""
@@ -78,7 +78,7 @@ class Reader:
         )
         place = torch.arange(begin, begin + tokens.shape[1]).expand(len(texts), -1)
         time = torch.stack([place, place + 1], dim=-1).double()
-        return Features(tokens, mask, key, time, torch.full_like(place, 2), place.clone())
+        return Features(tokens, mask, key, time, torch.full_like(place, MODALITIES.index("text")), place)
 
     @torch.inference_mode()
     def read(self, texts: Sequence[PairsText], begin: int = 0) -> MemoryState:
