@@ -33,7 +33,7 @@ from mm_memgpt.objectives.remembering import answer_logits, right
 from mm_memgpt.pipeline import load
 from mm_memgpt.training.items import Texts
 from mm_memgpt.training.recalling import filler_of
-from mm_memgpt.types import Features, InputError, MemoryState
+from mm_memgpt.types import MODALITIES, Features, InputError, MemoryState
 
 BLOCK = 100
 """Sentences that are written at a time; what the bank keeps does not depend on it."""
@@ -78,7 +78,7 @@ class Reader:
         )
         place = torch.arange(begin, begin + tokens.shape[1]).expand(len(texts), -1)
         time = torch.stack([place, place + 1], dim=-1).double()
-        return Features(tokens, mask, key, time, torch.full_like(place, 2), place.clone())
+        return Features(tokens, mask, key, time, torch.full_like(place, MODALITIES.index("text")), place)
 
     @torch.inference_mode()
     def read(self, texts: Sequence[PairsText], begin: int = 0) -> MemoryState:
@@ -144,7 +144,7 @@ def drawn(given: argparse.Namespace, filler: Sequence[str], multiple: int, pairs
 def at_distances(given: argparse.Namespace, filler: Sequence[str]) -> list[PairsText]:
     """Texts of the greatest length with a pair at each of DISTANCES from their end."""
     generator, length = Random(f"{given.seed}:distances"), max(given.multiples) * given.sentences
-    places = [length - round(distance * given.sentences) for distance in DISTANCES]
+    places = [length - round(each * given.sentences) for each in DISTANCES if each * given.sentences <= length]
     texts = max(1, given.questions // 4)
     return [make_text(generator, length, len(places), filler, True, places) for _ in range(texts)]
 
@@ -211,6 +211,8 @@ def tables(found: dict, given: argparse.Namespace) -> list[str]:
     head += ["", f"| distance, training lengths | questions | {BANK} | {WINDOW} |", "|---:" * 4 + "|"]
     for distance in DISTANCES:
         rows = [number for number, each in enumerate(far["distance"]) if abs(each - distance) < 0.1]
+        if not rows:
+            continue
         shares = (share([far[name][row] for row in rows]) for name in (BANK, WINDOW))
         head.append(f"| {distance} | {len(rows)} | {' | '.join(shares)} |")
     if found["archive"]:
