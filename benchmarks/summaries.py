@@ -44,27 +44,25 @@ HEADS = {
 def leading(article: str, share: float | None = None) -> str:
     """The first three sentences, or as many as a share of the words."""
     said = [sentence.text for sentence in placed(article)]
-    return " ".join(said[:LEAD] if share is None else filled(said, share * len(words(article))))
+    places = range(LEAD) if share is None else filled(said, range(len(said)), share)
+    return " ".join(said[place] for place in places if place < len(said))
 
 
 def at_random(article: str, share: float, draw: Random) -> str:
     """Sentences drawn at random, up to a share of the words, in their order."""
     said = [sentence.text for sentence in placed(article)]
-    order = draw.sample(range(len(said)), len(said))
-    kept = filled([said[place] for place in order], share * len(words(article)))
-    return " ".join(said[place] for place in sorted(order[: len(kept)]))
+    return " ".join(said[place] for place in filled(said, draw.sample(range(len(said)), len(said)), share))
 
 
-def filled(said: Sequence[str], room: float) -> list[str]:
-    """The first of some sentences, as long as each brings the words nearer to the room; at least one."""
-    kept, total = [], 0
-    for sentence in said:
-        size = len(words(sentence))
-        if kept and total + size / 2 > room:
-            break
-        kept.append(sentence)
-        total += size
-    return kept
+def filled(said: Sequence[str], order: Sequence[int], share: float) -> list[int]:
+    """Places of the sentences that are taken in an order, by the rule of `choose`, up to a share of all words."""
+    sizes = [len(words(sentence)) for sentence in said]
+    room, taken, total = share * sum(sizes), [], 0
+    for place in order:
+        if total < room and (not taken or total + sizes[place] / 2 <= room):
+            taken.append(place)
+            total += sizes[place]
+    return sorted(taken)
 
 
 class ReadOnce:

@@ -52,6 +52,9 @@ def trace(model: "WritingModel", prompt: FromSentences, document: Sequence[Sente
         text: what was written.
     """
     told = placed(text)
+    size = sum(len(words(sentence.text)) for sentence in document)
+    if not told:
+        return Summary(sentences=(), of_sentences=len(document), of_words=size)
     groups = near_duplicates(document, candidates(document, text))
     falls = leaving_out(model, prompt, document, groups, text, told)
     sentences = []
@@ -60,7 +63,6 @@ def trace(model: "WritingModel", prompt: FromSentences, document: Sequence[Sente
         if not any(shares):
             shares = shared(sentence.text, [document[group[0]].text for group in groups])
         sentences.append(SummarySentence(text=sentence.text, sources=_sources(document, groups, shares)))
-    size = sum(len(words(sentence.text)) for sentence in document)
     return Summary(sentences=tuple(sentences), of_sentences=len(document), of_words=size)
 
 
