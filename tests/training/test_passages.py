@@ -81,7 +81,7 @@ def test_sentences_are_remembered_as_a_model_that_writes_remembers_them(texts):
 def data(tmp_path) -> DataSettings:
     """A dialogue, an article with its summary, and books of two sentences."""
     rows = {
-        "talk": {"turns": [["Hello , Bob .", "Hi !", "It ’ s late ."], ["Alone ."]]},
+        "talk": {"turns": [["Hello , Bob .", "Hi !", "It \u2019 s late ."], ["Alone ."]]},
         "news": {"article": ["A dog ran. It was found."], "summary": ["A dog ran. All is well."]},
         "books": {"text": ["A man sits. Two dogs run."]},
     }
@@ -162,7 +162,7 @@ def test_passages_without_a_memory_are_learned_beside_those_with_one(deaf, texts
 def test_a_run_learns_plain_text_beside_memories(remembering, tmp_path):
     shares = {"questions": 0.1, "summaries": 0, "language": 0.4, "reading": 0.3, "replies": 0.2}
     recipe = remembering(tmp_path, shares)
-    with pytest.raises(InputError, match="remember.language and remember.reading: nothing to draw from; add sources"):
+    with pytest.raises(InputError, match=r"remember.language and remember.reading: nothing to draw from; add sources"):
         train(recipe)
     talk = str(tmp_path / "talk.parquet")
     pq.write_table(pa.table({"turns": [[f"A {thing} ran ." for thing in ("dog", "cat", "horse")]]}), talk)
