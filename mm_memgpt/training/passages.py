@@ -26,6 +26,9 @@ from mm_memgpt.words import untokenised
 REMEMBERED = 16
 """Sentences that a memory holds at most, in training."""
 
+RECENT = 2
+"""Turns of a dialogue that are read as they stand, a line each; those before are remembered."""
+
 LETTERS = 8
 """Characters of a token, at most: a passage of more is cut anyway."""
 
@@ -151,10 +154,10 @@ def _turns(file: str, source: ReplyText, skip: Skip) -> list[Reply]:
     replies = []
     for _, [written] in read_texts(file, {"turns": source.turns}, skip):
         turns = tuple(untokenised(turn) for turn in written.split("\n"))
-        replies += [
-            Reply(turns[max(0, place - 1 - REMEMBERED) : place - 1], turns[place - 1], turns[place])
-            for place in range(1, len(turns))
-        ]
+        for place in range(1, len(turns)):
+            read = max(0, place - RECENT)
+            ahead = "".join(f"{turn}\n" for turn in turns[read:place])
+            replies.append(Reply(turns[max(0, read - REMEMBERED) : read], ahead, turns[place]))
     return replies
 
 

@@ -34,7 +34,7 @@ class ReplyText:
     val: str
     """The same of validation."""
     turns: str | None = None
-    """Column of a dialogue's turns, a list: each replies to the one before, and those ahead of both are remembered."""
+    """Column of a dialogue's turns, a list: each replies to the two before, and those ahead of them are remembered."""
     memory: str | None = None
     """Column of what is remembered; its sentences are."""
     prompt: str | None = None

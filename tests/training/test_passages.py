@@ -81,7 +81,7 @@ def test_sentences_are_remembered_as_a_model_that_writes_remembers_them(texts):
 def data(tmp_path) -> DataSettings:
     """A dialogue, an article with its summary, and books of two sentences."""
     rows = {
-        "talk": {"turns": [["Hello , Bob .", "Hi !", "It \u2019 s late ."], ["Alone ."]]},
+        "talk": {"turns": [["Hello , Bob .", "Hi !", "It \u2019 s late .", "Bye ."], ["Alone ."]]},
         "news": {"article": ["A dog ran. It was found."], "summary": ["A dog ran. All is well."]},
         "books": {"text": ["A man sits. Two dogs run."]},
     }
@@ -105,13 +105,23 @@ def test_each_turn_replies_to_the_one_before_and_rows_to_what_is_asked(data, tex
     makers = plain_makers(data, {"replies"}, texts, 5, "train", print)
     assert list(makers) == ["replies"]
     talk, news = makers["replies"].replies
-    assert talk == [Reply((), "Hello, Bob.", "Hi!"), Reply(("Hello, Bob.",), "Hi!", "It's late.")]
+    assert talk == [
+        Reply((), "Hello, Bob.\n", "Hi!"),
+        Reply((), "Hello, Bob.\nHi!\n", "It's late."),
+        Reply(("Hello, Bob.",), "Hi!\nIt's late.\n", "Bye."),
+    ]
     assert news == [Reply(("A dog ran.", "It was found."), "What now?", "A dog ran.")]
-    kinds = {}
-    for number in range(30):
+    found = set()
+    for number in range(60):
         example = makers["replies"](Random(f"{number}"))
-        kinds[texts.tokenizer.decode(example["text"][0].tokens[1 : example["text"][0].given])] = example["kind"]
-    assert kinds == {"Hello, Bob.": "language", "Hi!": "replies", "What now?": "replies"}
+        [text] = example["text"]
+        found.add((texts.tokenizer.decode(text.tokens[1 : text.given]), told(text, texts), example["kind"]))
+    assert found == {
+        ("Hello, Bob.\n", "Hi!", "language"),
+        ("Hello, Bob.\nHi!\n", "It's late.", "language"),
+        ("Hi!\nIt's late.\n", "Bye.", "replies"),
+        ("What now?", " A dog ran.", "replies"),
+    }
 
 
 def test_validation_draws_from_texts_of_its_own(data, texts):
