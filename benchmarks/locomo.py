@@ -3,8 +3,8 @@
     python -m benchmarks.locomo --data ../shared/data --output runs/locomo --write
 
 Notable: a turn goes into the memory as anybody would put it there, its speaker's name ahead of each sentence and the
-caption of its picture behind; how far the words around a sentence count was chosen on three conversations and is
-reported on the five others and on all; adversarial questions, which ask one speaker for what the other said, stand
+caption of its picture behind; how far the words around a sentence count was chosen on three conversations, but the
+five others were looked at meanwhile, so they are not untouched; adversarial questions, which ask one speaker for what the other said, stand
 apart.
 
 q questions   n turns   k key width

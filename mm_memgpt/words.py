@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 _WORD = re.compile(r"(?:[^\W_]|')+")
+_APART = re.compile(r"\s+(?:([.,;:!?)]+)(?=\s|[\"'\u2019)]|$)|['\u2019]\s?(s|m|d|re|ve|ll|(?<=\s)t)\b)", re.IGNORECASE)
 
 
 def words(sentence: str) -> list[str]:
@@ -16,6 +17,11 @@ def sentence(caption: str) -> str:
     """A caption as people write one: "a dog runs ." becomes "A dog runs."."""
     text = re.sub(r"\s+([.,;:!?)]|'(?:s|m|d|t|re|ve|ll)\b)", r"\1", " ".join(caption.split())).rstrip(" .")
     return text[:1].upper() + text[1:] + ("" if text.endswith(("!", "?")) else ".")
+
+
+def untokenised(text: str) -> str:
+    """A text whose marks stand apart as its writer set them: "he \u2019 s late , too ." becomes "he's late, too."."""
+    return _APART.sub(lambda found: found[1] or f"'{found[2].lower()}", text)
 
 
 def owners(tokenizer: Any, tokens: list[int]) -> tuple[list[str], list[int]]:

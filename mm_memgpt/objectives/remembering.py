@@ -24,6 +24,9 @@ from mm_memgpt.types import Features, MemoryState
 PLAIN = ("captions", "clips")
 """Kinds whose texts are people's sentences, with no prompt."""
 
+PLAIN_TEXT = ("language", "reading", "replies")
+"""Kinds of plain text: what is learned of it is how likely words are, so labels are not smoothed."""
+
 PAIRED = ("captions", "sounds", "clips")
 """Kinds whose memory is one thing and whose text is a sentence about it, so that their keys can be compared."""
 
@@ -57,20 +60,26 @@ def remembered(model: nn.Module, bunch: dict[str, Tensor], bank: MemoryBank) -> 
     return bank.write(bank.empty(len(bunch["order"]), device=bunch["order"].device), perceived(model, bunch))
 
 
-def answer_logits(model: nn.Module, fused: Fused, bunch: dict[str, Tensor]) -> Tensor:
-    """Logits (r, k, v) of the next token at the last k places of the texts, each about the memory that owns it.
+def answer_logits(model: nn.Module, fused: Fused | None, bunch: dict[str, Tensor]) -> Tensor:
+    """Logits (r, k, v) of the next token at the last k places of the texts, each about the memory that owns it, where
+    there is one.
 
     The first of these places is the one before any token that is to be learned: behind long prompts, padded on the
     left, they are few, and logits cost as much as all layers of a small decoder.
     """
-    memory, mask = model.readable(fused)
-    memory, mask = (selected(each, bunch["owner"]) for each in (model.project_memory(memory, mask), mask))
+    about = {} if fused is None else memory_about(model, fused, bunch["owner"])
     real, length = bunch["attention_mask"], bunch["input_ids"].shape[1]
     before = int(bunch["learned"].any(0).int().argmax()) - 1
     last = length - before if before > 0 else 0
     place = None if bool(real[:, 0].all()) else (real.cumsum(1) - 1).clamp_min(0)
     text = {"input_ids": bunch["input_ids"], "attention_mask": real, "position_ids": place}
-    return model(**text, memory=memory, memory_mask=mask, logits_to_keep=last).logits
+    return model(**text, **about, logits_to_keep=last).logits
+
+
+def memory_about(model: nn.Module, fused: Fused, owner: Tensor) -> dict[str, Tensor]:
+    """What each of r texts reads: the memory that owns it, by `owner` (r)."""
+    memory, mask = model.readable(fused)
+    return {"memory": selected(model.project_memory(memory, mask), owner), "memory_mask": selected(mask, owner)}
 
 
 class Remembering:
@@ -85,7 +94,8 @@ class Remembering:
         hold: share of the captions' loss that does so (arXiv:1606.09282 eq. 2, at temperature 1).
         looking: weight of `looking_loss` of questions.
         rehearsal: weight of the captions' loss in training.
-        hold_keys: weight of what the keys of captions' sentences differ from those that `before` gives them.
+        hold_keys: weight of what the keys of captions' sentences, and of sentences in memories of plain text, differ
+            from those that `before` gives them.
     """
 
     def __init__(
@@ -110,7 +120,7 @@ class Remembering:
             losses, parts, pairs = [], {}, []
             for kind, bunch in batch["bunches"].items():
                 loss, found, fused = self._kind(model, kind, bunch)
-                losses.append(loss * len(bunch["order"]) / len(examples))
+                losses.append(loss * (int(bunch["owner"][-1]) + 1) / len(examples))
                 parts |= found
                 if self.keys > 0 and model.training and kind in PAIRED:
                     pairs.append(paired_keys(model, fused, bunch))
@@ -120,18 +130,21 @@ class Remembering:
                 loss = loss + self.keys * parts["keys"]
         return {"loss": loss} | parts
 
-    def _kind(self, model: nn.Module, kind: str, bunch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor], Fused]:
-        """The loss of one kind of example, its parts by name, and the fused memories."""
+    def _kind(
+        self, model: nn.Module, kind: str, bunch: dict[str, Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor], Fused | None]:
+        """The loss of one kind of example, its parts by name, and the fused memories, where there are any."""
         training, parts = model.training, {}
-        state = remembered(model, bunch, self.bank if training else model.bank)
-        fused = model.fuser(state)
+        state = remembered(model, bunch, self.bank if training else model.bank) if "order" in bunch else None
+        fused = None if state is None else model.fuser(state)
         watched = training and self.looking > 0 and kind == "questions"
         with noticed(model, answer_place(bunch["learned"])) if watched else nullcontext() as weights:
             logits = answer_logits(model, fused, bunch)
         text, learned = (bunch[name][:, -logits.shape[1] :] for name in ("input_ids", "learned"))
         chosen = of_learned(with_prior(logits, learned, bunch) if training and "prior" in bunch else logits, learned)
         due = text[:, 1:][learned[:, 1:]]
-        loss = functional.cross_entropy(chosen, due, label_smoothing=self.smoothing if training else 0.0)
+        smoothed = training and kind not in PLAIN_TEXT
+        loss = functional.cross_entropy(chosen, due, label_smoothing=self.smoothing if smoothed else 0.0)
         held = training and self.before is not None
         if held and self.hold > 0 and kind == "captions":
             parts["held"] = divergence(chosen, of_learned(self._before(bunch), learned))
@@ -141,8 +154,8 @@ class Remembering:
             parts["right"] = right(logits, text, learned).float().mean()
         if kind == "captions" and training:
             loss = self.rehearsal * loss
-        if held and self.hold_keys > 0 and kind in PLAIN:
-            parts[f"keys_of_{kind}"] = self._moved(model, bunch)
+        if held and self.hold_keys > 0 and (sentences := held_sentences(kind, bunch)):
+            parts[f"keys_of_{kind}"] = self._moved(model, *sentences)
             loss = loss + self.hold_keys * parts[f"keys_of_{kind}"]
         if watched:
             parts["looking"] = looking_loss(
@@ -151,9 +164,8 @@ class Remembering:
             loss = loss + self.looking * parts["looking"]
         return loss, parts, fused
 
-    def _moved(self, model: nn.Module, bunch: dict[str, Tensor]) -> Tensor:
-        """1 - cosine of each sentence's key and that of the model as it was, the mean of all."""
-        text = bunch["input_ids"], bunch["attention_mask"]
+    def _moved(self, model: nn.Module, *text: Tensor) -> Tensor:
+        """1 - cosine of each sentence's key and that of the model as it was, the mean of all; ids and mask (n, t)."""
         with torch.no_grad():
             due = self.before.to(text[0].device).read_text(*text).key.squeeze(1)
         return 1 - (model.read_text(*text).key.squeeze(1).float() * due.float()).sum(-1).mean()
@@ -163,6 +175,13 @@ class Remembering:
         """The logits of the model as it was."""
         model = self.before.to(bunch["owner"].device)
         return answer_logits(model, model.fuser(remembered(model, bunch, model.bank)), bunch)
+
+
+def held_sentences(kind: str, bunch: dict[str, Tensor]) -> tuple[Tensor, Tensor] | None:
+    """The sentences, ids and mask (n, t), whose keys are held: those written of photos, or remembered of plain text."""
+    if kind in PLAIN:
+        return bunch["input_ids"], bunch["attention_mask"]
+    return (bunch["text"], bunch["text_mask"]) if kind in PLAIN_TEXT and "text" in bunch else None
 
 
 def with_prior(logits: Tensor, learned: Tensor, bunch: dict[str, Tensor]) -> Tensor:

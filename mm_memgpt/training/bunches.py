@@ -41,19 +41,20 @@ class Bunches:
         """The memories' items as `memory_of` puts them, and the texts about them.
 
         Returns:
-            of `memory_of`, and input_ids, attention_mask and `learned` (r, t), True where a token is to be learned, and
-            `owner` (r), the memory that each text is about, `about` (r, s), True for the sources that settle it, and of
-            `prior_of`. Behind prompts, padding is on the left.
+            of `memory_of`, where there is any item, and input_ids, attention_mask and `learned` (r, t), True where a
+            token is to be learned, and `owner` (r), the memory that each text is about, `about` (r, s), True for the
+            sources that settle it, and of `prior_of`. Behind prompts, padding is on the left.
         """
         texts = [text for example in examples for text in example["text"]]
         prompted = any(text.given > 1 for text in texts)
         fill = partial(pad_sequence, batch_first=True, padding_side="left" if prompted else "right")
         owner = [row for row, example in enumerate(examples) for _ in example["text"]]
-        most = 1 + max(item.source for example in examples for item in example["items"])
+        rows = [example["items"] for example in examples]
+        most = 1 + max((item.source for row in rows for item in row), default=0)
         about = torch.zeros(len(texts), most, dtype=torch.bool)
         for row, text in enumerate(texts):
             about[row, list(text.about)] = True
-        return memory_of([example["items"] for example in examples], self.pad) | {
+        return (memory_of(rows, self.pad) if any(rows) else {}) | {
             "input_ids": fill([text.tokens for text in texts], padding_value=self.pad),
             "attention_mask": fill([torch.ones_like(text.tokens) for text in texts]),
             "learned": fill([torch.arange(len(text.tokens)) >= text.given for text in texts]),

@@ -54,7 +54,8 @@ class Texts:
         given = self.prompt(prompt)
         if len(given) >= self.longest:
             raise InputError(f"longest {self.longest} leaves no room behind {prompt!r}; set it above {len(given)}")
-        written = [*self._tokens(f" {target}" if prompt else target), self.tokenizer.eos_token_id]
+        apart = "" if not prompt or prompt[-1].isspace() else " "
+        written = [*self._tokens(f"{apart}{target}"), self.tokenizer.eos_token_id]
         return Text(torch.cat([given, torch.tensor(written)])[: self.longest], len(given), about)
 
     def first(self, answer: str) -> int:

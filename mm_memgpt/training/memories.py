@@ -23,6 +23,7 @@ from mm_memgpt.training.items import Item, Text, Texts
 from mm_memgpt.training.library import Library
 from mm_memgpt.training.maps import Maps
 from mm_memgpt.training.mixture import Examples, Mixture
+from mm_memgpt.training.passages import plain_makers
 from mm_memgpt.training.priors import Priors, read_priors
 from mm_memgpt.training.recipe import Recipe, Source
 from mm_memgpt.training.speech import PROMPT as WHAT_IS_SAID
@@ -286,11 +287,19 @@ def maps_of(pools: Pools, library: Library) -> dict[str, Maps]:
 
 
 def examples_of(
-    recipe: Recipe, library: Library, texts: Texts, motion: MotionConfig | None, skip: Skip
+    recipe: Recipe, library: Library, texts: Texts, motion: MotionConfig | None, tokens: int, skip: Skip
 ) -> tuple[Examples, Examples]:
-    """The examples of the whole run, and those of validation. Raises InputError as `read_memories`."""
+    """The examples of the whole run, and those of validation; an item of a sentence holds so many tokens.
+
+    Raises:
+        InputError: as `read_memories`, or texts that cannot be read.
+    """
     mixture = recipe.remember
-    train, val = (read_memories(recipe, library, texts, part, motion).makers for part in ("train", "val"))
+    train, val = (
+        read_memories(recipe, library, texts, part, motion).makers
+        | plain_makers(recipe.data, mixture.shares, texts, tokens, part, skip)
+        for part in ("train", "val")
+    )
     return (
         Examples(train, mixture.shares, round(recipe.optimiser.epochs * mixture.samples), str(recipe.seed), skip),
         Examples(val, mixture.shares, recipe.data.val_samples, "validation", skip),

@@ -18,9 +18,13 @@ from mm_memgpt.types import InputError
 ATTEMPTS = 100
 """How often a kind is tried for one place: some scenes settle no question, and some samples are broken."""
 
-KINDS = ("captions", "clips", "sounds", "questions", "summaries", "speech", "notes")
+KINDS = ("captions", "clips", "sounds", "questions", "summaries", "speech", "notes", "language", "reading", "replies")
 """What can be written about a memory: a photo's sentences, a clip's, a sound's, answers, a whole scene's sentence, the
-words that are said, and what a note says."""
+words that are said, and what a note says; and plain text: a passage alone, one behind what came before it, and a
+reply."""
+
+PROSE = ("language", "reading")
+"""Kinds that are made of running texts."""
 
 
 @dataclass(kw_only=True)
@@ -41,6 +45,12 @@ class Mixture:
     """Share of clips of a talker, by sound, lips or both, with the words that are said."""
     notes: float = 0.0
     """Share of a few notes, one of which is to be written down again."""
+    language: float = 0.0
+    """Share of passages of `data.texts`, without a memory."""
+    reading: float = 0.0
+    """Share of passages of `data.texts`, with the sentences before them in the memory."""
+    replies: float = 0.0
+    """Share of replies of `data.replies`, with what they are about in the memory."""
     described: float = 0.0
     """Chance that, beside its questions, a sentence about one of a scene's photos is learned, asked for by place."""
     clip_photos: int = 2000

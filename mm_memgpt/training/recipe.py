@@ -12,8 +12,9 @@ import yaml
 
 from mm_memgpt.config import AudioConfig, FusionConfig, MotionConfig, build, require
 from mm_memgpt.presets import PRESETS
-from mm_memgpt.training.mixture import Mixture
+from mm_memgpt.training.mixture import PROSE, Mixture
 from mm_memgpt.training.recalling import Recall
+from mm_memgpt.training.text_sources import ReplyText, RunningText
 from mm_memgpt.types import InputError
 
 
@@ -74,6 +75,10 @@ class DataSettings:
     """Source that chooses the best checkpoint."""
     val_samples: int = 256
     """How many of its first samples are used."""
+    texts: list[RunningText] = field(default_factory=list)
+    """Remembering: running texts, for the shares `language` and `reading`."""
+    replies: list[ReplyText] = field(default_factory=list)
+    """Remembering: texts that reply to something, for the share `replies`."""
 
     def __post_init__(self) -> None:
         require(len(self.train) > 0, "data.train must list at least one source")
@@ -262,6 +267,10 @@ class Recipe:
         for name in ("captions", "checkpoints"):
             require(getattr(self, name) >= 1, f"{name} {getattr(self, name)} must be at least 1")
         require(0 <= self.smoothing < 1, f"smoothing {self.smoothing} must be at least 0 and below 1; try 0.1")
+        for kinds, key in ((PROSE, "texts"), (("replies",), "replies")):
+            wanted = [f"remember.{kind}" for kind in kinds if kind in self.remember.shares]
+            given = len(getattr(self.data, key)) > 0
+            require(given or not wanted, f"{' and '.join(wanted)}: nothing to draw from; add sources to data.{key}")
         require(self.workers >= 0, f"workers {self.workers} must be at least 0; try workers=1")
 
 

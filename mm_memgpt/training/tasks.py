@@ -278,7 +278,8 @@ def remembering_task(recipe: Recipe) -> Task:
     weights = (mixture.hold, mixture.looking, mixture.rehearsal, mixture.hold_keys)
     objective = Remembering(bank, recipe.smoothing, mixture.keys, half, before, *weights)
     collate = Bunches(processor.tokenizer.pad_token_id)
-    examples = partial(examples_of, recipe, library, texts, model.config.motion)
+    tokens = model.config.tokens_per_item
+    examples = partial(examples_of, recipe, library, texts, model.config.motion, tokens)
     return Task(model, objective, None, collate, keeper(model, processor), given="examples", examples=examples)
 
 
