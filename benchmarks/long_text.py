@@ -33,7 +33,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=Path("runs/long_text"), help="weights and figures")
     parser.add_argument("--page", type=Path, default=Path("docs/benchmarks_long_text.md"), help="page to write")
     parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS), help="which ways to read")
-    parser.add_argument("--stretches", type=int, default=300, help="stretches that each learns from")
+    parser.add_argument("--stretches", type=int, default=128, help="stretches that each learns from")
     parser.add_argument("--rows", type=int, default=12, help="stretches of novels that perplexity is taken over")
     parser.add_argument("--tokens", type=int, default=16384, help="tokens of each of these")
     parser.add_argument("--longest", type=int, default=1_000_000, help="tokens up to which the bank's cost is measured")
