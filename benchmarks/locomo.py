@@ -4,8 +4,8 @@
 
 Notable: a turn goes into the memory as anybody would put it there, its speaker's name ahead of each sentence and the
 caption of its picture behind; how far the words around a sentence count was chosen on three conversations, but the
-five others were looked at meanwhile, so they are not untouched; adversarial questions, which ask one speaker for what the other said, stand
-apart.
+five others were looked at meanwhile, so they are not untouched; adversarial questions, which ask one speaker for what
+the other said, stand apart.
 
 q questions   n turns   k key width
 """
@@ -254,7 +254,7 @@ def page(lines: Sequence[str], talks: Sequence[Conversation]) -> str:
             f"{turns:,} turns, {plain:,} questions and {apart} adversarial ones apart. Share of questions with "
             f"evidence among the first {FIRST} turns found, and share of all evidence turns found there, with 95% "
             f"intervals over the questions. How far a sentence's neighbours count was chosen on conversations "
-            f"{', '.join(CHOSEN_ON)}.",
+            f"{', '.join(CHOSEN_ON)}; the others were looked at meanwhile, too.",
             "",
             *lines,
             "",

@@ -1,4 +1,4 @@
-"""The five ways to read long text that are compared."""
+"""The ways to read long text that are compared: the bank, four controls, and what of the bank is its head alone."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,8 +21,9 @@ class Way:
 WAYS = {
     "bank": Way("the bank, written by the decoder"),
     "none": Way("without memory", {"writes": "none"}),
-    "window": Way("sliding window, as costly as the bank", {"writes": "none", "window": 277}),
-    "recurrent": Way("recurrent memory tokens", {"writes": "recurrent", "recurrent": 5}),
+    "window": Way("sliding window, as costly as the bank", {"writes": "none", "window": 247}),
+    "recurrent": Way("recurrent memory tokens", {"writes": "recurrent", "recurrent": 4}),
+    "recent": Way("words copied from the window alone", {"items": 128, "slots": 131, "ring": 128}),
     "full": Way(
         "full attention, over the 2,048 tokens it learned from", {"writes": "none", "window": 2048}, 10_000, whole=True
     ),

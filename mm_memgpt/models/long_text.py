@@ -1,7 +1,7 @@
 """A text of any length, read by a decoder segment by segment, with what it knows of the text before carried on.
 
-Notable: state goes in and comes out, and does not grow; the bank holds keys and values as the reading layers made them,
-so nothing is projected twice, however often it is read (the projection is linear: the mean of projected tokens is the
+Notable: state goes in and comes out, and does not grow; the bank holds keys and values as what reads them made them, so
+nothing is projected twice, however often it is read (the projection is linear: the mean of projected tokens is the
 projected mean); a segment is written only when it has been read, so no logit knows a later word.
 
 b batch   t tokens of a segment   v vocabulary   d decoder width   l reading layers   h heads   m slots' tokens
@@ -19,6 +19,7 @@ from mm_memgpt.config import TextConfig
 from mm_memgpt.encoders.text import TextEncoder
 from mm_memgpt.memory.bank import MemoryBank
 from mm_memgpt.models.long_text_config import LongTextConfig
+from mm_memgpt.models.long_text_copying import Copying
 from mm_memgpt.models.long_text_window import Window, slide
 from mm_memgpt.models.long_text_writers import DecoderWriter, EncoderWriter
 from mm_memgpt.models.seam import memory_layers, project_memory
@@ -65,13 +66,15 @@ class LongText(nn.Module):
         self.rotary = getattr(decoder.base_model, "rotary_emb", None)
         if reads.window and self.rotary is None:
             raise ValueError(f"{type(decoder).__name__} has no rotary positions, which a window needs; try a llama")
-        self.bank = self.writer = self.carry = None
+        self.bank = self.writer = self.carry = self.copying = None
         if reads.reads_bank:
             layers = memory_layers(decoder)
-            if not layers:
+            if not layers and not reads.copies_words:
                 raise ValueError("no layer of the decoder reads a memory; wrap some, or set writes to none")
+            self.copying = Copying(width) if reads.copies_words else None
             sizes = {"slots": reads.slots, "ring": reads.ring, "tokens": reads.tokens}
-            self.bank = MemoryBank(width=2 * width * len(layers), key_width=reads.key_width, **sizes)
+            own = 0 if self.copying is None else width
+            self.bank = MemoryBank(width=own + 2 * width * len(layers), key_width=reads.key_width, **sizes)
             if reads.writes == "encoder":
                 encoder = TextEncoder(text or TextConfig(), width, width, reads.key_width, reads.tokens)
                 self.writer = EncoderWriter(reads, encoder)
@@ -115,6 +118,9 @@ class LongText(nn.Module):
         before = torch.cat([state.hidden.to(hidden.dtype).unsqueeze(1), hidden[:, :-1]], dim=1)
         logits = self.decoder.get_output_embeddings()(before)
         memory = state.memory
+        if self.copying is not None:
+            keys = self.bank.tokens(memory)[0][..., : before.shape[-1]]
+            logits = self.copying(before, logits, keys, memory.source, memory.items)
         if self.bank is not None:
             place = torch.zeros_like(ids) if place is None else place
             memory = self.write(memory, ids, embedded, before, logits, place)
@@ -125,10 +131,14 @@ class LongText(nn.Module):
     ) -> MemoryState:
         """The bank with a segment's items in it, as keys and values; the arguments are those of the writers."""
         features = self.writer(ids, embedded, before, logits, place)
-        n = features.mask.shape[1]
-        projected = project_memory(self.decoder, rearrange(features.tokens, "b n p c -> b (n p) c"))[..., 1:, :]
-        written = rearrange(projected, "b l two h (n p) w -> b n p (l two h w)", n=n)
-        return self.bank.write(memory, features._replace(tokens=written.float()))
+        _, n, p = features.mask.shape
+        tokens, written = rearrange(features.tokens, "b n p c -> b (n p) c"), []
+        if self.copying is not None:
+            written.append(self.copying.keys(tokens[..., : before.shape[-1]]))
+        if memory_layers(self.decoder):
+            projected = project_memory(self.decoder, tokens)[..., 1:, :]  # without the null
+            written.append(rearrange(projected, "b l two h m w -> b m (l two h w)").float())
+        return self.bank.write(memory, features._replace(tokens=torch.cat(written, -1).unflatten(1, (n, p))))
 
     def detach(self, state: LongTextState) -> LongTextState:
         """The same state, through which no gradient flows further back."""
@@ -173,10 +183,11 @@ class LongText(nn.Module):
 
     def _readable(self, memory: MemoryState | None) -> tuple[Tensor | None, Tensor | None]:
         """The bank as the reading layers take it (b, l, 2, h, 1+m, w), the null first, and its mask (b, m)."""
-        if memory is None:
+        layers = memory_layers(self.decoder)
+        if memory is None or not layers:
             return None, None
         tokens, mask = self.bank.tokens(memory)
-        layers = memory_layers(self.decoder)
+        tokens = tokens[..., 0 if self.copying is None else self.decoder.config.hidden_size :]
         heads = layers[0].cross.attention.heads
         projected = rearrange(tokens, "b m (l two h w) -> b l two h m w", l=len(layers), two=2, h=heads)
         null = torch.stack([layer.cross.attention.null for layer in layers])  # (l, 2, h, 1, w)

@@ -24,17 +24,19 @@ class LongTextConfig:
     """Tokens read at a time."""
     window: int | None = 128
     """Tokens whose keys and values are kept exactly, before the segment; None keeps all."""
+    copies: bool = True
+    """Decoder, words: whether it may write a word of the bank again, as a mixture with what it would write itself."""
     layers: tuple[int, ...] | None = None
-    """Decoder layers that read the bank; None is the last."""
+    """Decoder layers that read the bank by gated cross-attention; None is the last, or none where words are copied."""
     unit: str = "word"
     """Decoder: an item is a "word" or a "sentence"."""
-    items: int = 16
+    items: int = 32
     """Decoder: words of a segment that are written, those it expected least; of sentences, the most of a segment."""
     tokens: int = 1
     """Tokens of an item; 1 for words. Of a sentence, the words it expected least (decoder), or its first (encoder)."""
-    slots: int = 256
+    slots: int = 512
     """Slots of the bank, the ring included."""
-    ring: int = 64
+    ring: int = 128
     """Newest items that never merge."""
     key_width: int = 64
     """Numbers in the key by which items merge."""
@@ -58,3 +60,16 @@ class LongTextConfig:
     def reads_bank(self) -> bool:
         """Whether there is a bank."""
         return self.writes in ("decoder", "encoder")
+
+    @property
+    def copies_words(self) -> bool:
+        """Whether words are copied out of the bank."""
+        return self.copies and self.writes == "decoder" and self.unit == "word"
+
+    def reading_layers(self, layers: int) -> tuple[int, ...]:
+        """Which of the decoder's layers read the bank."""
+        if not self.reads_bank:
+            return ()
+        if self.layers is not None:
+            return self.layers
+        return () if self.copies_words else (layers - 1,)

@@ -110,12 +110,8 @@ def _weights(folder: Path) -> list[tuple[str, torch.Tensor]]:
 def _build(decoder: DecoderConfig, config: LongTextConfig, text: TextConfig | None) -> LongText:
     """A reader with random weights. Raises ValueError for parts that do not fit together."""
     width = decoder.language_model().hidden_size
-    layers = config.layers
-    if layers is None:
-        layers = (decoder.language_model().num_hidden_layers - 1,)
-    reads = replace(
-        copy.deepcopy(decoder), layers=layers if config.reads_bank else (), gate=0.0, reads="after", output_std=None
-    )
+    layers = config.reading_layers(decoder.language_model().num_hidden_layers)
+    reads = replace(copy.deepcopy(decoder), layers=layers, gate=0.0, reads="after", output_std=None)
     reads = replace(reads, dropout=0.0)
     model = LongText(build_decoder(reads, width if config.writes == "encoder" else 2 * width), config, text)
     model.decoder_config = reads

@@ -21,7 +21,8 @@ class DecoderWriter(nn.Module):
     """The words that a decoder expected least, as items of single words or of sentences.
 
     An item's token (2d) is the norm of the state that predicted the word, then the norm of its embedding; its key is a
-    random projection of the embeddings' mean, which keeps cosines, so of all pairs the same word merges first.
+    random projection of the embeddings' mean, which keeps cosines, so of all pairs the same word merges first. The
+    source of a word is its number in the vocabulary: it is known as long as a slot holds no other word.
     """
 
     def __init__(self, config: LongTextConfig, width: int) -> None:
@@ -51,7 +52,8 @@ class DecoderWriter(nn.Module):
         words = self.word_norm(words.float())  # (b, n, p, d)
         mean = (words.detach() * real.unsqueeze(-1)).sum(2)
         tokens = torch.cat([self.state_norm(states.float()), words], dim=-1)
-        return _features(tokens, real, functional.normalize(mean @ self.directions, dim=-1), place.gather(1, flat))
+        features = _features(tokens, real, functional.normalize(mean @ self.directions, dim=-1), place.gather(1, flat))
+        return features._replace(source=ids.gather(1, flat)) if self.config.unit == "word" else features
 
     @torch.no_grad()
     def _chosen(self, surprise: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
@@ -93,7 +95,7 @@ class EncoderWriter(nn.Module):
 
 
 def _features(tokens: Tensor, mask: Tensor, key: Tensor, place: Tensor) -> Features:
-    """Items with their place in the text; all of a row are of one source, its document."""
+    """Items with their place in the text; all of a row are of one source."""
     b, n, _ = mask.shape
     place = place.view(b, n, -1)[:, :, 0].double()
     return Features(

@@ -60,6 +60,10 @@ def test_multiply_adds_are_those_of_the_decoder_and_of_what_it_reads(tiny_model_
     bank = {"items": 4, "slots": 12, "ring": 2, "key_width": 6}
     reader = start(str(tiny_model_folder), LongTextConfig(**sizes, **bank))
     d = model.hidden_size
+    copying = d * d + d + d * 12
+    writing = 4 / 8 * (d * d + d * 6 + 3 * 12 * 6)
+    assert multiply_adds(reader) == pytest.approx(due + copying + writing)
+    reader = start(str(tiny_model_folder), LongTextConfig(**sizes, **bank, copies=False))
     reading = 2 * d * d + 2 * d * (1 + 12)
     writing = 4 / 8 * (2 * d * 2 * d + d * 6 + 3 * 12 * 6)
     assert multiply_adds(reader) == pytest.approx(due + reading + writing)

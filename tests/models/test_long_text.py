@@ -19,6 +19,7 @@ SMALL = {"segment": 6, "window": 7, "items": 3, "slots": 8, "ring": 2, "key_widt
 WAYS = [
     {"writes": "none"},
     {"writes": "decoder"},
+    {"writes": "decoder", "copies": False},
     {"writes": "decoder", "unit": "sentence", "tokens": 2},
     {"writes": "encoder", "tokens": 4},
     {"writes": "recurrent"},
@@ -30,10 +31,13 @@ def reader(gate: float = 0.7, **settings) -> LongText:
     config = LongTextConfig(**{**SMALL, **settings})
     model = {"model_type": "llama", "hidden_size": WIDTH, "intermediate_size": 24, "num_hidden_layers": 3}
     model |= {"num_attention_heads": 2, "vocab_size": WORDS, "bos_token_id": 0, "eos_token_id": 1}
-    layers = (1, 2) if config.reads_bank else ()
+    layers = (1, 2) if config.reads_bank and not config.copies_words else ()
     width = WIDTH if config.writes == "encoder" else 2 * WIDTH
     decoder = build_decoder(DecoderConfig(model=model, layers=layers, heads=2, gate=gate, reads="after"), width)
-    return LongText(decoder, config).eval()
+    model = LongText(decoder, config).eval()
+    if model.copying is not None:
+        model.copying.gate.alpha.data.fill_(gate)
+    return model
 
 
 def text(tokens: int, rows: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
@@ -100,18 +104,20 @@ def test_a_window_reads_the_same_however_far_into_the_text():
     torch.testing.assert_close(found[:, 20], found[:, -1], atol=1e-4, rtol=1e-3)
 
 
+@pytest.mark.parametrize("copies", [False, True])
 @torch.no_grad()
-def test_behind_a_closed_gate_the_bank_changes_nothing():
+def test_behind_a_closed_gate_the_bank_changes_nothing(copies):
     ids, place = text(24)
-    with_bank, without = reader(gate=0.0, writes="decoder"), reader(writes="none")
+    with_bank, without = reader(gate=0.0, writes="decoder", copies=copies), reader(writes="none")
     weights = {name.replace(".layer.", "."): value for name, value in with_bank.decoder.state_dict().items()}
     without.decoder.load_state_dict({name: value for name, value in weights.items() if ".cross." not in name})
-    torch.testing.assert_close(read_all(with_bank, ids, place)[0], read_all(without, ids, place)[0])
+    found, due = (read_all(each, ids, place)[0].log_softmax(-1) for each in (with_bank, without))
+    torch.testing.assert_close(found, due)
 
 
 @torch.no_grad()
 def test_merged_keys_and_values_are_those_of_the_merged_tokens():
-    model, (ids, place) = reader(writes="decoder"), text(42)
+    model, (ids, place) = reader(writes="decoder", copies=False), text(42)
     plain = copy.deepcopy(model.bank)
     plain.geometry = type(plain.geometry)(slots=8, ring=2, tokens=1, width=2 * WIDTH, key_width=5)
     state, other = model.begin(2), plain.empty(2)
@@ -130,7 +136,11 @@ def test_merged_keys_and_values_are_those_of_the_merged_tokens():
 @pytest.mark.parametrize("way", WAYS[1:], ids=str)
 def test_what_is_written_learns_from_what_is_read_later_unless_the_state_is_cut(way):
     model, (ids, place) = reader(**way), text(12)
-    writes = {"decoder": "writer.state_norm", "encoder": "writer.encoder.project", "recurrent": "carry"}
+    writes = {
+        "decoder": "copying.key" if model.copying else "writer.state_norm",
+        "encoder": "writer.encoder.project",
+        "recurrent": "carry",
+    }
     parameter = next(model.get_submodule(writes[way["writes"]]).parameters())
     for cut in (False, True):
         _, state = model.read(model.begin(2), ids[:, :6], place[:, :6])
@@ -138,6 +148,38 @@ def test_what_is_written_learns_from_what_is_read_later_unless_the_state_is_cut(
         logits, _ = model.read(state, ids[:, 6:], place[:, 6:])
         found = torch.autograd.grad(logits.square().sum(), parameter, allow_unused=True)[0]
         assert (found is None or not found.any()) is cut
+
+
+@torch.no_grad()
+def test_a_word_of_the_bank_is_likelier_and_all_words_together_are_as_likely_as_before():
+    model = reader(writes="decoder")
+    hidden, logits = torch.randn(1, 2, WIDTH), torch.randn(1, 2, WORDS)
+    keys = model.copying.keys(
+        torch.cat([hidden, torch.randn(1, 2, WIDTH)], dim=1)
+    )  # the first two are just these states
+    words, items = torch.tensor([[4, 9, -1, 9]]), torch.tensor([[1, 1, 3, 2]])
+    found = model.copying(hidden, logits, keys, words, items)
+    gain = found - logits.log_softmax(-1)
+    assert gain[0].argmax(-1).tolist() == [4, 9]
+    torch.testing.assert_close(found.exp().sum(-1), torch.ones(1, 2))
+    assert gain[0, :, [n for n in range(WORDS) if n not in (4, 9)]].max() < 0
+
+
+@torch.no_grad()
+def test_with_nothing_remembered_nothing_is_copied():
+    model, logits = reader(writes="decoder"), torch.randn(2, 3, WORDS)
+    empty = torch.full((2, 5), -1), torch.zeros(2, 5, dtype=torch.long)
+    found = model.copying(torch.randn(2, 3, WIDTH), logits, torch.zeros(2, 5, WIDTH), *empty)
+    torch.testing.assert_close(found, logits.log_softmax(-1))
+
+
+@torch.no_grad()
+def test_a_slot_knows_its_word_as_long_as_it_holds_no_other():
+    model = reader(writes="decoder")
+    ids = torch.tensor([[5, 6, 7]]).repeat(2, 40)  # three words over and over: they share slots of their own
+    memory = read_all(model, ids, torch.zeros_like(ids))[1].memory
+    assert set(memory.source[memory.items > 1].tolist()) <= {5, 6, 7}
+    assert int(memory.items.max()) > 3
 
 
 def test_the_words_it_expected_least_are_written_in_their_order():

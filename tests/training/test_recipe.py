@@ -8,6 +8,7 @@ import yaml
 
 from mm_memgpt.config import AudioConfig
 from mm_memgpt.training.finetune_recipe import FinetuneRecipe
+from mm_memgpt.training.long_text import LongTextRecipe
 from mm_memgpt.training.pretrain_recipe import PretrainRecipe
 from mm_memgpt.training.recipe import Recipe, Source, read_recipe
 from mm_memgpt.types import InputError
@@ -46,7 +47,8 @@ def refusal(file: Path, *overrides: str) -> str:
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_the_project_s_own_recipes_are_valid(path):
     keys = yaml.safe_load(path.read_text(encoding="utf-8"))
-    kind = FinetuneRecipe if "task" in keys else PretrainRecipe if "objectives" in keys else Recipe
+    kinds = {"task": FinetuneRecipe, "objectives": PretrainRecipe, "reads": LongTextRecipe}
+    kind = next((kind for key, kind in kinds.items() if key in keys), Recipe)
     recipe = read_recipe(path, None, kind)
     assert recipe.data.train if kind is Recipe else recipe.train
 
