@@ -67,6 +67,15 @@ def test_no_logit_knows_a_later_word(way):
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
 @torch.no_grad()
+def test_the_next_word_is_foretold_as_it_is_read(way):
+    model, (ids, place) = reader(**way), text(24)
+    _, state = read_all(model, ids[:, :18], place[:, :18])
+    logits, _ = model.read(state, ids[:, 18:], place[:, 18:])
+    torch.testing.assert_close(model.foretell(state), logits[:, 0])
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+@torch.no_grad()
 def test_what_is_known_does_not_grow_with_the_text(way):
     model = reader(**way)
     sizes = [[each.shape for each in read_all(model, *text(tokens))[1].tensors()] for tokens in (24, 66)]
