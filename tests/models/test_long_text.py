@@ -174,6 +174,15 @@ def test_a_word_of_the_bank_is_likelier_and_all_words_together_are_as_likely_as_
     assert gain[0, :, [n for n in range(WORDS) if n not in (4, 9)]].max() < 0
 
 
+def test_a_gate_below_zero_copies_nothing_and_comes_back():
+    model, hidden, logits = reader(gate=-0.2, writes="decoder"), torch.randn(1, 1, WIDTH), torch.zeros(1, 1, WORDS)
+    keys = model.copying.keys(hidden).detach()
+    found = model.copying(hidden, logits, keys, torch.tensor([[4]]), torch.tensor([[1]]))
+    torch.testing.assert_close(found, logits.log_softmax(-1))
+    (-found[0, 0, 4]).backward()  # copying would have been right
+    assert model.copying.gate.alpha.grad < 0
+
+
 @torch.no_grad()
 def test_with_nothing_remembered_nothing_is_copied():
     model, logits = reader(writes="decoder"), torch.randn(2, 3, WORDS)
