@@ -116,15 +116,16 @@ class LongText(nn.Module):
         embedded = self.embeddings(ids)
         hidden, window, carried = self._run(state, embedded)
         before = torch.cat([state.hidden.to(hidden.dtype).unsqueeze(1), hidden[:, :-1]], dim=1)
-        logits = self.decoder.get_output_embeddings()(before)
+        logits = self._logits(before, state.memory)
         memory = state.memory
-        if self.copying is not None:
-            keys = self.bank.tokens(memory)[0][..., : before.shape[-1]]
-            logits = self.copying(before, logits, keys, memory.source, memory.items)
         if self.bank is not None:
             place = torch.zeros_like(ids) if place is None else place
             memory = self.write(memory, ids, embedded, before, logits, place)
         return logits, LongTextState(hidden[:, -1], window, memory, carried)
+
+    def foretell(self, state: LongTextState) -> Tensor:
+        """Logits (b, v) of the token that comes next."""
+        return self._logits(state.hidden.unsqueeze(1), state.memory)[:, 0]
 
     def write(
         self, memory: MemoryState, ids: Tensor, embedded: Tensor, before: Tensor, logits: Tensor, place: Tensor
@@ -145,6 +146,14 @@ class LongText(nn.Module):
         memory = None if state.memory is None else self.bank.detach(state.memory)
         carried = None if state.carried is None else state.carried.detach()
         return LongTextState(state.hidden.detach(), state.window.detach(), memory, carried)
+
+    def _logits(self, before: Tensor, memory: MemoryState | None) -> Tensor:
+        """What states (b, t, d) predict, with what they find in the bank."""
+        logits = self.decoder.get_output_embeddings()(before)
+        if self.copying is None:
+            return logits
+        keys = self.bank.tokens(memory)[0][..., : before.shape[-1]]
+        return self.copying(before, logits, keys, memory.source, memory.items)
 
     def _run(self, state: LongTextState, embedded: Tensor) -> tuple[Tensor, Window, Tensor | None]:
         """Hidden states (b, t, d) of new tokens, the window behind them, and the memory tokens they leave."""

@@ -2,7 +2,7 @@
 
 Notable: it is a mixture, not a sum (arXiv:1609.07843): p = (1 - c) p_decoder + c sum_j a_j [w = w_j], where a looks for
 states like this one among those that came before each remembered word (arXiv:1612.04426); at gate zero c is 0, and the
-decoder writes as it would without memory.
+decoder writes as it would without memory; a gate that is pushed below zero comes back, for c is 0 there but learns on.
 
 b batch   t tokens   s slots   d decoder width   v vocabulary
 """
@@ -56,7 +56,8 @@ class Copying(nn.Module):
         query = functional.normalize(self.query(hidden).float(), dim=-1)
         scores = self.sharpness.exp() * query @ keys.transpose(1, 2) + items.clamp_min(1).log().unsqueeze(1)
         weights = scores.masked_fill(~known.unsqueeze(1), torch.finfo(scores.dtype).min).softmax(-1)
-        share = self.gate(torch.sigmoid(self.copies(hidden).float())).clamp_min(0) * known.any(-1).view(-1, 1, 1)
+        share = self.gate(torch.sigmoid(self.copies(hidden).float())) * known.any(-1).view(-1, 1, 1)
+        share = share + (share.clamp_min(0) - share).detach()
         own = logits.float().softmax(-1) * (1 - share)
         places = words.clamp_min(0).unsqueeze(1).expand_as(weights)
         mixed = own.scatter_add(2, places, share * weights * known.unsqueeze(1))

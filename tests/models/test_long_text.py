@@ -67,6 +67,15 @@ def test_no_logit_knows_a_later_word(way):
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
 @torch.no_grad()
+def test_the_next_word_is_foretold_as_it_is_read(way):
+    model, (ids, place) = reader(**way), text(24)
+    _, state = read_all(model, ids[:, :18], place[:, :18])
+    logits, _ = model.read(state, ids[:, 18:], place[:, 18:])
+    torch.testing.assert_close(model.foretell(state), logits[:, 0])
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+@torch.no_grad()
 def test_what_is_known_does_not_grow_with_the_text(way):
     model = reader(**way)
     sizes = [[each.shape for each in read_all(model, *text(tokens))[1].tensors()] for tokens in (24, 66)]
@@ -163,6 +172,15 @@ def test_a_word_of_the_bank_is_likelier_and_all_words_together_are_as_likely_as_
     assert gain[0].argmax(-1).tolist() == [4, 9]
     torch.testing.assert_close(found.exp().sum(-1), torch.ones(1, 2))
     assert gain[0, :, [n for n in range(WORDS) if n not in (4, 9)]].max() < 0
+
+
+def test_a_gate_below_zero_copies_nothing_and_comes_back():
+    model, hidden, logits = reader(gate=-0.2, writes="decoder"), torch.randn(1, 1, WIDTH), torch.zeros(1, 1, WORDS)
+    keys = model.copying.keys(hidden).detach()
+    found = model.copying(hidden, logits, keys, torch.tensor([[4]]), torch.tensor([[1]]))
+    torch.testing.assert_close(found, logits.log_softmax(-1))
+    (-found[0, 0, 4]).backward()  # copying would have been right
+    assert model.copying.gate.alpha.grad < 0
 
 
 @torch.no_grad()
