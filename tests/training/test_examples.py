@@ -23,6 +23,7 @@ from mm_memgpt.training.examples import (
 from mm_memgpt.training.recipe import Augment
 from mm_memgpt.training.stream import crop
 from mm_memgpt.types import InputError, Sample
+from mm_memgpt.words import untokenised
 
 STATISTICS = PixelStatistics(6, (0.5, 0.25, 0.0), (0.5, 0.5, 1.0))
 PHOTO = Image.fromarray(np.random.default_rng(0).integers(0, 256, (30, 44, 3), dtype=np.uint8))
@@ -66,6 +67,20 @@ def test_rows_stay_rows():
 def test_captions_are_learned_as_people_write_sentences(written, due):
     assert sentence(written) == due
     assert sentence(due) == due
+
+
+@pytest.mark.parametrize(
+    ("apart", "due"),
+    [
+        ("he \u2019 s late , too .", "he's late, too."),
+        ("I ' Ve tried ; what ?! don \u2019 t", "I've tried; what?! don't"),
+        ('"Why ?" she asked . . .', '"Why?" she asked...'),
+        ("'Tis 't other, under 't so long, at .5", "'Tis 't other, under 't so long, at .5"),
+    ],
+)
+def test_marks_that_stand_apart_are_set_as_people_set_them(apart, due):
+    assert untokenised(apart) == due
+    assert untokenised(due) == due
 
 
 def test_captions_begin_and_end_and_say_what_was_written(tokenizer):
