@@ -24,7 +24,8 @@ from mm_memgpt.encoders.audio import AudioEncoder
 from mm_memgpt.encoders.audio_trunk import probe
 from mm_memgpt.presets import PRESETS
 from mm_memgpt.training.recipe import Recipe, read_recipe
-from mm_memgpt.training.tasks import Task, build_task
+from mm_memgpt.training.task import Task
+from mm_memgpt.training.tasks import build_task
 from mm_memgpt.training.trainer import parameter_groups
 from mm_memgpt.types import InputError, Sample
 

@@ -23,7 +23,7 @@ from mm_memgpt.training.finetune_recipe import FinetuneRecipe
 from mm_memgpt.training.rows import RowExamples, split
 from mm_memgpt.training.run import run
 from mm_memgpt.training.skipped import Skipped
-from mm_memgpt.training.tasks import Task as TrainingTask
+from mm_memgpt.training.task import Task as TrainingTask
 from mm_memgpt.training.writers import writing_model
 from mm_memgpt.types import InputError
 

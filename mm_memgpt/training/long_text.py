@@ -23,7 +23,7 @@ from mm_memgpt.training.corpus import Document, read_documents
 from mm_memgpt.training.recipe import Optimiser, read_recipe
 from mm_memgpt.training.run import run
 from mm_memgpt.training.skipped import Skipped
-from mm_memgpt.training.tasks import Task
+from mm_memgpt.training.task import Task
 from mm_memgpt.types import InputError
 
 

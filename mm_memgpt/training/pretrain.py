@@ -35,7 +35,7 @@ from mm_memgpt.training.recipe import Augment, Source, read_recipe
 from mm_memgpt.training.run import run
 from mm_memgpt.training.skipped import Skipped
 from mm_memgpt.training.stream import FixedSamples, SampleStream
-from mm_memgpt.training.tasks import Task
+from mm_memgpt.training.task import Task
 from mm_memgpt.types import Sample
 
 SPARED = 20

@@ -27,7 +27,7 @@ from mm_memgpt.training.language_models import (
     save_language_model,
 )
 from mm_memgpt.training.pretrain_recipe import PretrainRecipe
-from mm_memgpt.training.tasks import keeper
+from mm_memgpt.training.task import keeper
 from mm_memgpt.training.vocabulary import train_vocabulary
 from mm_memgpt.types import InputError
 

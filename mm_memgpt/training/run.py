@@ -26,7 +26,8 @@ from mm_memgpt.training.rows import RowExamples
 from mm_memgpt.training.skipped import Skipped
 from mm_memgpt.training.sources import place, reader_of
 from mm_memgpt.training.stream import FixedSamples, SampleStream, StreamedSamples, Transform
-from mm_memgpt.training.tasks import Task, build_task
+from mm_memgpt.training.task import Task
+from mm_memgpt.training.tasks import build_task
 from mm_memgpt.training.trainer import RecipeTrainer
 from mm_memgpt.types import InputError, Sample
 
