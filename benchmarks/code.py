@@ -3,7 +3,7 @@
 The rows that people wrote say whether the harness is right (each must pass), an empty program and the code of the most
 similar training intent say what a figure is worth. Programs are run in the sandbox of `mm_memgpt.evaluation.sandbox`.
 
-    python -m benchmarks.code --data ../shared/data --run-code --model nano --model runs/code
+    python -m benchmarks.code --data ../shared/data --run-code --model nano
 """
 
 import argparse
