@@ -89,7 +89,7 @@ def models(learned, row):
 
 
 def test_no_task_is_left_out():
-    assert set(CASES) == set(TASKS)
+    assert set(CASES) == {name for name, task in TASKS.items() if task.explained}
 
 
 @pytest.mark.parametrize("method", METHODS)
