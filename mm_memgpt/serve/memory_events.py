@@ -5,6 +5,7 @@ page; what is wrong is a line in it, and the rest of what was given is kept all 
 """
 
 from collections.abc import Container, Iterable
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -34,7 +35,7 @@ class Events:
     """
 
     def __init__(self, model: Pipeline, uploads: Container[str]) -> None:
-        self.model, self.uploads, self.visitors = model, uploads, Visitors(model)
+        self.model, self.uploads, self.visitors = model, uploads, Visitors(partial(Visitor, model))
 
     def given(
         self, uploads: list[dict[str, Any]] | None, request: gradio.Request, progress: gradio.Progress = PROGRESS

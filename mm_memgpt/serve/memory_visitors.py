@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
-from typing import NamedTuple
+from typing import Generic, NamedTuple, Protocol, TypeVar
 from uuid import uuid4
 
 from mm_memgpt.datasets.document import DOCUMENT_SUFFIXES
@@ -185,14 +185,31 @@ class Visitor:
             given.upload.unlink(missing_ok=True)
 
 
-class Visitors:
-    """The visitors of a page, by the number of their session."""
+class Leaving(Protocol):
+    """Somebody who is gone at some time."""
 
-    def __init__(self, model: Pipeline) -> None:
-        self._model, self._lock = model, Lock()
-        self._visitors: dict[str, Visitor] = {}
+    last: float
+    """When they did something last."""
 
-    def of(self, session: str, root: str | os.PathLike) -> Visitor:
+    def leave(self) -> None:
+        """Deletes everything of theirs."""
+
+
+Someone = TypeVar("Someone", bound=Leaving)
+
+
+class Visitors(Generic[Someone]):
+    """The visitors of a page, by the number of their session.
+
+    Args:
+        make: a new visitor, told where their folder is made.
+    """
+
+    def __init__(self, make: Callable[[str | os.PathLike], Someone]) -> None:
+        self._make, self._lock = make, Lock()
+        self._visitors: dict[str, Someone] = {}
+
+    def of(self, session: str, root: str | os.PathLike) -> Someone:
         """The visitor of a session, new where there was none; those who did nothing for a day are gone.
 
         Args:
@@ -205,7 +222,7 @@ class Visitors:
         with self._lock:
             if session not in self._visitors:
                 os.makedirs(root, exist_ok=True)
-                self._visitors[session] = Visitor(self._model, root)
+                self._visitors[session] = self._make(root)
             visitor = self._visitors[session]
         visitor.last = now
         return visitor

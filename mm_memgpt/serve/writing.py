@@ -14,6 +14,7 @@ import gradio
 
 from mm_memgpt.datasets.document import split
 from mm_memgpt.pipeline import Pipeline
+from mm_memgpt.serve import chat
 from mm_memgpt.serve.options import MODEL, Options
 from mm_memgpt.serve.words import hint, problem
 from mm_memgpt.summaries import Summarizer, load_summarizer
@@ -53,6 +54,8 @@ def add(model: Pipeline, options: Options) -> None:
             _summaries(options.name, learned)
         with gradio.Tab("Go on"):
             _continuations(WritingModel(model.model, model.processor).eval())
+        with gradio.Tab("Talk"):
+            chat.add(model, options)
         if translators:
             with gradio.Tab("Translate"):
                 _translations(translators)

@@ -17,6 +17,9 @@ from mm_memgpt.tasks.prompt import Prompt
 from mm_memgpt.tasks.writing import WritingTask
 from mm_memgpt.types import InputError
 
+ENDS = "the text ends here"
+"""Column of a table of pieces: whether a piece is the last of its text."""
+
 PIECE = 600
 """Characters of a piece, unless a recipe says: about 150 tokens of English."""
 
@@ -52,9 +55,15 @@ class Generation(WritingTask):
     def target(self, row: Row, place: str) -> str | None:
         return super().target(row, place) if self.has_labels else row[self.columns["text"]]
 
-    def learned(self, example: Example) -> Example:
-        """An example as it is learned: a text without a label is written from nothing."""
-        return example if self.has_labels else example._replace(further=Prompt("", self.options["begin"]))
+    def example(self, table: Table, index: int) -> Example:
+        example = super().example(table, index)
+        return example._replace(further=example.further._replace(ends=table[index].get(ENDS, True)))
+
+    def as_learned(self, example: Example) -> Example:
+        """An example as it is learned: one without a label is written from nothing, and ends where the whole does."""
+        if self.has_labels:
+            return example
+        return example._replace(further=Prompt("", self.options["begin"], ends=example.further.ends))
 
     def collate(self, processor: Any) -> Callable[[Sequence[Example]], dict[str, Any]]:
         return CollateLearned(self, super().collate(processor))
@@ -62,11 +71,11 @@ class Generation(WritingTask):
     def predict(self, model: nn.Module, examples: Sequence[Example]) -> list[Prediction]:
         """What is written on from each, and, where it is known what should be, how well that was foreseen."""
         found, told = super().predict(model, examples), [each for each in examples if each.target is not None]
-        learned = [self.learned(each) for each in told]
+        learned = [self.as_learned(each) for each in told]
         scored = model.score([each.further for each in learned], [each.target for each in told]) if told else []
-        pieces = {
-            id(each): foreseen(each.target, logprobs[:-1].tolist()) for each, logprobs in zip(told, scored, strict=True)
-        }
+        pieces = {}
+        for each, one, logprobs in zip(told, learned, scored, strict=True):
+            pieces[id(each)] = foreseen(each.target, logprobs.tolist()[: len(logprobs) - one.further.ends])
         return [
             replace(one, details={**one.details, "foreseen": pieces[id(each)]}) if id(each) in pieces else one
             for one, each in zip(found, examples, strict=True)
@@ -85,7 +94,7 @@ class CollateLearned:
         self.task, self.collate = task, collate
 
     def __call__(self, examples: Sequence[Example]) -> dict[str, Any]:
-        return self.collate([self.task.learned(each) for each in examples])
+        return self.collate([self.task.as_learned(each) for each in examples])
 
 
 class Pieces(Table):
@@ -104,7 +113,10 @@ class Pieces(Table):
     def __getitem__(self, index: int) -> Row:
         row, begin, end = self.rows[index]
         cells = self.table[row]
-        return cells if end == 0 else {**cells, self.column: cells[self.column][begin:end].rstrip(" ")}
+        if end == 0:
+            return cells
+        text = cells[self.column]
+        return {**cells, self.column: text[begin:end].rstrip(" "), ENDS: end == len(text)}
 
     def place(self, index: int) -> str:
         row, begin, _ = self.rows[index]
@@ -146,11 +158,11 @@ def likelihood(model: nn.Module, text: str, batch: int = 8) -> Iterator[Foreseen
     room = model.processor.longest if model.room is None else min(model.processor.longest, model.room // 2)
     whole = [text[begin:end] for begin, end in _fitting(model, text, 0, len(text), room - 2)]
     pieces = [piece.removesuffix(" ") for piece in whole]  # a space is the next word's
-    prompts = [Prompt(begin=before) for before in ["", *pieces[:-1]]]
+    prompts = [Prompt(begin=before, ends=False) for before in ["", *pieces[:-1]]]
     for start in range(0, len(pieces), batch):
         some = slice(start, start + batch)
         for piece, logprobs in zip(whole[some], model.score(prompts[some], pieces[some]), strict=True):
-            yield foreseen(piece, logprobs[:-1].tolist())
+            yield foreseen(piece, logprobs.tolist())
 
 
 def _fitting(model: nn.Module, text: str, begin: int, end: int, room: int) -> Iterator[tuple[int, int]]:

@@ -14,6 +14,8 @@ class Prompt(NamedTuple):
     """What the written text begins with, which is not returned."""
     memory: tuple[str, ...] = ()
     """Sentences that are written into the bounded memory, the oldest first, and read from there."""
+    ends: bool = True
+    """Of a text that is scored or learned: whether the whole ends with it, or it is a piece that goes on."""
 
 
 class Composed(NamedTuple):

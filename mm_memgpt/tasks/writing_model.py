@@ -9,6 +9,7 @@ b prompts   n sentences   t tokens of the longest   m memory tokens   v vocabula
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from threading import Event, Thread
@@ -103,7 +104,7 @@ class WritingModel(nn.Module):
         Raises:
             InputError: a prompt that leaves no room for a word, or a memory for a model that has none.
         """
-        batch = self._prepared(prompts, how)
+        batch, how = self._prepared(prompts, how)
         with ExitStack() as stack:
             if how.seed is not None:
                 stack.enter_context(torch.random.fork_rng())
@@ -130,7 +131,7 @@ class WritingModel(nn.Module):
         Raises:
             InputError: as `write`, before the first piece.
         """
-        batch = self._prepared([prompt], how)
+        batch, how = self._prepared([prompt], how)
         if how.beams > 1:
             return iter([self.write([prompt], how)[0].text])
         return self._streamed(batch, how, stopped)
@@ -178,16 +179,20 @@ class WritingModel(nn.Module):
         memory, mask = self.model.read(state)
         return {"memory": memory, "memory_mask": mask}
 
-    def _prepared(self, prompts: Sequence[Prompt], how: Decoding) -> dict[str, Tensor]:
-        self._check(prompts, how.longest)
-        return self.placed(self.processor(prompts))
+    def _prepared(self, prompts: Sequence[Prompt], how: Decoding) -> tuple[dict[str, Tensor], Decoding]:
+        """The batch, and the choices as far as the context has room: a text is cut where that is full."""
+        self._check(prompts)
+        if self.room is not None:
+            most = min(how.longest, self.room - max(map(self.processor.length, prompts)))
+            how = replace(how, longest=most, shortest=min(how.shortest, most))
+        return self.placed(self.processor(prompts)), how
 
     def _given(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """A batch as `generate` takes it."""
         given = {name: value for name, value in batch.items() if not name.startswith("memory_")}
         return given | self._memory_of(batch)
 
-    def _check(self, prompts: Sequence[Prompt], longest: int = 1) -> None:
+    def _check(self, prompts: Sequence[Prompt]) -> None:
         if not self.remembers and any(prompt.memory for prompt in prompts):
             raise InputError(f"{type(self.model).__name__} has no memory for sentences; take nano or a folder of ours")
         for prompt in prompts:
@@ -230,8 +235,8 @@ class WritingModel(nn.Module):
         return (tokens[: tokens.index(end)], True) if end in tokens else (tokens, False)
 
     def _words(self, text: str, prompt: Prompt, logprobs: Tensor) -> tuple[Word, ...]:
-        tokens = self.processor.written(text, prompt)
-        return tuple(scored(self.tokenizer, tokens[:-1], logprobs[: len(tokens) - 1].tolist()))
+        tokens = self.processor.written(text, prompt._replace(ends=False))
+        return tuple(scored(self.tokenizer, tokens, logprobs[: len(tokens)].tolist()))
 
     def _begin(self) -> int:
         """The token that a written text begins with."""

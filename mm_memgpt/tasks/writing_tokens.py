@@ -63,11 +63,13 @@ class WritingProcessor:
         return len(self.tokenizer(text)["input_ids"])
 
     def written(self, text: str, prompt: Prompt) -> list[int]:
-        """The tokens of a text that is to be written, with its end; it is a new word behind what it goes on from."""
+        """The tokens of a text that is to be written, with its end if it has one; it is a new word behind what is
+        given."""
         ahead = prompt.begin if self.encodes else prompt.text + prompt.begin
         if ahead and not ahead[-1].isspace():
             text = f" {text}"
-        return [*self._tokens(text)[: self.longest - 1], self.tokenizer.eos_token_id]
+        tokens = self._tokens(text)
+        return [*tokens[: self.longest - 1], self.tokenizer.eos_token_id] if prompt.ends else tokens[: self.longest]
 
     def _source(self, text: str) -> list[int]:
         """What an encoder reads: the text, cut, with the tokens that its tokenizer puts around it."""

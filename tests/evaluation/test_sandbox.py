@@ -33,7 +33,7 @@ def test_a_wrong_one_does_not_and_the_line_says_why():
         ("import os; os._exit(0)", "ended before its tests"),
         ("raise KeyboardInterrupt", "KeyboardInterrupt"),
         ("import ctypes; ctypes.string_at(0)", "ended before its tests"),
-        ("many = []\nwhile True: many.append(bytearray(10**7))", "MemoryError"),
+        ("many = []\nwhile True: many.append(bytearray(10**8))", "MemoryError"),
         ("import os\nwhile True: os.fork()", "PermissionError"),
         ("import subprocess; subprocess.run(['true'])", "PermissionError"),
         ("import multiprocessing as m; m.Process(target=print).start()", "PermissionError"),

@@ -56,11 +56,11 @@ def test_a_bad_photo_is_called_by_the_name_its_owner_gave_it(model, tmp_path):
 
 def test_one_page_has_no_tab_and_several_have_one_each(model):
     assert tabs(build(model, pages={"Photo": photo.add})) == []
-    assert tabs(build(model)) == ["Photo", "Sound", "Clip", "Memory", "Write", "Sum up", "Go on"]
+    assert tabs(build(model)) == ["Photo", "Sound", "Clip", "Memory", "Write", "Sum up", "Go on", "Talk"]
     spec = importlib.util.spec_from_file_location("gradio_app", DEMOS / "gradio_app.py")
     demo = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(demo)
-    assert tabs(demo.app(model)) == ["Photo", "Sound", "Clip", "Memory", "Write", "Sum up", "Go on", "Search"]
+    assert tabs(demo.app(model)) == ["Photo", "Sound", "Clip", "Memory", "Write", "Sum up", "Go on", "Talk", "Search"]
     rows = demo.captions(model, Image.open(DEMOS / "photos" / "cat.jpg"))
     assert [row[0] for row in rows] == ["1", "2", "4", "8"]
     assert rows[2][1] == model.caption(DEMOS / "photos" / "cat.jpg").text

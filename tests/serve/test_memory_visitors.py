@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import soundfile
 from mm_memgpt.pipeline import load
 from mm_memgpt.serve.memory_events import report
 from mm_memgpt.serve.memory_timeline import timeline
-from mm_memgpt.serve.memory_visitors import Visitors
+from mm_memgpt.serve.memory_visitors import Visitor, Visitors
 from mm_memgpt.types import InputError
 
 PHOTOS = Path(__file__).parents[2] / "demos" / "photos"
@@ -24,7 +25,7 @@ def model(tiny_model_folder):
 
 @pytest.fixture
 def visitors(model):
-    visitors = Visitors(model)
+    visitors = Visitors(partial(Visitor, model))
     yield visitors
     visitors.close()
 

@@ -17,6 +17,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
 from mm_memgpt.pipeline import Pipeline, load
+from mm_memgpt.serve.chat import Talker, replies
 from mm_memgpt.serve.demo import build, serving
 from mm_memgpt.serve.options import Options
 from mm_memgpt.serve.writing import ARTICLE, continued, summary_html, translated
@@ -75,6 +76,25 @@ def test_each_sentence_stands_beside_its_translation(translator):
     assert "the text is empty; write something" in said
 
 
+def test_a_conversation_quotes_what_was_said_and_goes_with_its_visitor(tiny_model_folder, tmp_path):
+    talker = Talker(load(tiny_model_folder, "cpu"), None, tmp_path)
+    said = [*replies(talker.conversation, "The spare key lies under the blue pot.")]
+    said += [*replies(talker.conversation, "Where is the spare key?"), *replies(talker.conversation, "Who is Ada?")]
+    assert said[0] == "Noted."
+    assert said[1].startswith("\u201cThe spare key lies under the blue pot.\u201d")
+    assert said[2] == "Nothing I remember says that."
+    assert [*replies(talker.conversation, "  ")] == ["nothing is said; write a sentence or a question"]
+    talker.leave()
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_model_of_dialogue_writes_the_other_turns(tiny_model_folder, writer, tmp_path):
+    talker = Talker(load(tiny_model_folder, "cpu"), writer, tmp_path)
+    found = [*replies(talker.conversation, "The water is cold.")]
+    assert all(after.startswith(before) for before, after in pairwise(found))
+    talker.leave()
+
+
 @contextmanager
 def opened(model: Pipeline, readers: Mapping[str, TaskPipeline], **size: int) -> Iterator[Page]:
     expect.set_options(timeout=PATIENCE)
@@ -103,6 +123,15 @@ def test_in_a_browser_a_text_is_summed_up_gone_on_with_and_translated(tiny_model
         page.locator("#write-prompt textarea").fill("A dog")
         page.locator("#write-run").click()
         expect(page.locator("#write-result textarea")).not_to_have_value("")
+
+        page.get_by_role("tab", name="Talk").click()
+        for said in (f"The spare key lies under the blue pot. {SCRIPT}", "Where is the spare key?"):
+            page.locator("#chat-said textarea").fill(said)
+            page.locator("#chat-said button").click()
+            expect(page.locator("#chat-said textarea")).to_have_value("")
+        expect(page.locator("#chat-shown")).to_contain_text("Noted.")
+        expect(page.locator("#chat-shown")).to_contain_text("\u201cThe spare key lies under the blue pot.\u201d")
+        assert page.title() != "mine"
 
         page.get_by_role("tab", name="Translate").click()
         page.locator("#translate-run").click()

@@ -50,14 +50,18 @@ def test_a_long_text_is_learned_in_pieces_that_know_their_place():
 def test_a_text_without_a_label_is_learned_from_nothing_and_goes_on(model):
     task = model.task
     example = task.example(table("The dog"), 0)
-    assert (example.further, task.learned(example).further, example.target) == (Prompt("The dog"), Prompt(), "The dog")
+    assert (example.further, task.as_learned(example).further, example.target) == (
+        Prompt("The dog"),
+        Prompt(),
+        "The dog",
+    )
 
 
 def test_a_text_with_a_label_is_its_prompt():
     task = Generation({"text": "asked", "label": "told"})
     rows = GivenTable([{"asked": "A dog?", "told": "It runs."}], ["asked", "told"], ["row 0"])
     example = task.example(rows, 0)
-    assert task.learned(example) == example
+    assert task.as_learned(example) == example
     assert (example.further, example.target) == (Prompt("A dog?"), "It runs.")
 
 

@@ -183,3 +183,17 @@ def test_a_reader_that_goes_away_ends_the_writing(ours):
     next(pieces)
     pieces.close()
     assert threading.active_count() == before
+
+
+def test_a_text_is_cut_where_the_context_is_full(tokenizer):
+    model = WritingModel(stock("causal", tokenizer), tokenizer).eval()
+    prompt = Prompt("A brown dog")
+    [written] = model.write([prompt], Decoding(longest=500, shortest=400))
+    tokens = model.processor.length(prompt) + len(tokenizer(written.text, add_special_tokens=False)["input_ids"])
+    assert not written.ended
+    assert tokens <= 24
+
+
+def test_a_piece_that_goes_on_has_no_end(writer):
+    whole, piece = (writer.score([Prompt("A", ends=ends)], [TEXTS[0]])[0] for ends in (True, False))
+    torch.testing.assert_close(whole[:-1], piece)
