@@ -2,7 +2,9 @@
 
 import pytest
 import torch
+import yaml
 
+from mm_memgpt.cli import main
 from mm_memgpt.models.long_text_config import LongTextConfig
 from mm_memgpt.models.long_text_files import read_reader
 from mm_memgpt.objectives.long_text import ReadingOn
@@ -90,3 +92,15 @@ def test_a_run_that_is_gone_on_with_ends_as_an_unbroken_one(tiny_model_folder, t
     again = train(recipe("parts", 1), resume=True)
     assert again["eval_loss"] == pytest.approx(unbroken["eval_loss"], abs=1e-5)
     assert read_reader(tmp_path / "parts").model.reads == LongTextConfig(**SMALL)
+
+
+def test_the_command_that_pretrains_takes_a_recipe_of_a_reader(tiny_model_folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "long.txt").write_text("A dog runs. A man climbs a rock. Two children play.\n" * 20)
+    values = {"start": str(tiny_model_folder), "train": "long.txt", "val": "long.txt", "output": "out"}
+    values |= {"reads": SMALL, "segments": 3, "through": 2, "stretches": 2, "val_stretches": 1, "checkpoints": 1}
+    values |= {"optimiser": {"epochs": 1, "batch": 1}}
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(values))
+    assert main(["pretrain", "recipe.yaml"]) == 0
+    assert "eval_loss=" in capsys.readouterr().out
+    assert read_reader("out").model.bank is not None
