@@ -170,8 +170,8 @@ def test_passages_without_a_memory_are_learned_beside_those_with_one(deaf, texts
 
 
 def test_a_run_learns_plain_text_beside_memories(remembering, tmp_path):
-    shares = {"questions": 0.1, "summaries": 0, "language": 0.4, "reading": 0.3, "replies": 0.2}
-    recipe = remembering(tmp_path, shares)
+    shares = {"captions": 0.2, "questions": 0.2, "language": 0.4, "reading": 0.3, "replies": 0.4}
+    recipe = remembering(tmp_path, shares | {"sounds": 0, "summaries": 0})
     with pytest.raises(InputError, match=r"remember.language and remember.reading: nothing to draw from; add sources"):
         train(recipe)
     talk = str(tmp_path / "talk.parquet")
