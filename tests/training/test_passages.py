@@ -22,6 +22,7 @@ from mm_memgpt.training.run import train
 from mm_memgpt.training.text_sources import ReplyText, RunningText
 from mm_memgpt.types import InputError
 
+THINGS = ("dog", "cat", "horse", "boat", "car", "man", "bench", "train")
 SENTENCES = ("A man sits.", "Two dogs run fast.", "The blue boat sails.", "One cat is asleep.")
 
 
@@ -170,12 +171,12 @@ def test_passages_without_a_memory_are_learned_beside_those_with_one(deaf, texts
 
 
 def test_a_run_learns_plain_text_beside_memories(remembering, tmp_path):
-    shares = {"questions": 0.1, "summaries": 0, "language": 0.4, "reading": 0.3, "replies": 0.2}
-    recipe = remembering(tmp_path, shares)
+    shares = {"captions": 0.2, "questions": 0.2, "language": 0.4, "reading": 0.3, "replies": 0.4}
+    recipe = remembering(tmp_path, shares | {"sounds": 0, "summaries": 0})
     with pytest.raises(InputError, match=r"remember.language and remember.reading: nothing to draw from; add sources"):
         train(recipe)
     talk = str(tmp_path / "talk.parquet")
-    pq.write_table(pa.table({"turns": [[f"A {thing} ran ." for thing in ("dog", "cat", "horse")]]}), talk)
+    pq.write_table(pa.table({"turns": [[f"A {thing} ran ." for thing in THINGS]]}), talk)
     sources = {"texts": "text", "replies": "turns"}
     train(recipe, [f"data.{key}=[{{path: {talk}, val: {talk}, {name}: turns}}]" for key, name in sources.items()])
     [state] = tmp_path.glob("output/checkpoint-4/trainer_state.json")
