@@ -4,6 +4,7 @@ refused is one line with the way out."""
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -100,10 +101,14 @@ def test_with_a_seed_the_same_text_comes_again(say):
     assert drawn[0] == drawn[1]
 
 
-def test_ctrl_c_ends_the_text_and_what_is_written_stays(tiny_model_folder):
-    command = ["generate", "A dog", "--stream", "--longest", "400", "--shortest", "400", "--sample", "--seed", "1"]
+def test_ctrl_c_ends_the_text_and_what_is_written_stays(tiny_model_folder, tmp_path):
+    folder = shutil.copytree(tiny_model_folder, tmp_path / "long")
+    config = json.loads((folder / "config.json").read_text())
+    config["decoder"]["model"]["max_position_embeddings"] = 2048
+    (folder / "config.json").write_text(json.dumps(config))
+    command = ["generate", "A dog", "--stream", "--longest", "2000", "--shortest", "2000", "--sample", "--seed", "1"]
     started = subprocess.Popen(
-        [sys.executable, "-m", "mm_memgpt", *command, "--model", str(tiny_model_folder), "--device", "cpu"],
+        [sys.executable, "-m", "mm_memgpt", *command, "--model", str(folder), "--device", "cpu"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )

@@ -143,12 +143,10 @@ def held(model: WritingModel, text: str, memory: tuple[str, ...], how: Decoding,
     """
     prompt = Prompt(text) if model.task is None else model.task.prompt(Inputs(text=text))
     prompt = prompt._replace(memory=(*memory, *prompt.memory))
-    room, tokens = space(model, how), length(model, prompt)
+    room, tokens = space(model), length(model, prompt)
     if tokens <= room:
         return prompt
-    numbers = (
-        f"prompt of {tokens} tokens is too long for the {room} that the model can hold ahead of {how.longest} more"
-    )
+    numbers = f"prompt of {tokens} tokens is too long for the {room} that the model can hold ahead of a word"
     if not long:
         raise InputError(f"{numbers}; shorten it, or say --long: all but its end is then read through the memory")
     if not model.remembers:
@@ -160,11 +158,11 @@ def held(model: WritingModel, text: str, memory: tuple[str, ...], how: Decoding,
     return prompt._replace(text=" ".join(end), memory=(*prompt.memory, *ahead))
 
 
-def space(model: WritingModel, how: Decoding) -> int:
+def space(model: WritingModel) -> int:
     """Tokens of a prompt that the model can hold: beside the text of an encoder-decoder, ahead of any other's."""
     if model.encodes:
         return model.processor.longest
-    return sys.maxsize if model.room is None else max(1, model.room - how.longest)
+    return sys.maxsize if model.room is None else model.room - 1
 
 
 def length(model: WritingModel, prompt: Prompt) -> int:

@@ -429,7 +429,7 @@ def test_nothing_is_read_that_was_not_uploaded(hearing, tmp_path):
     file = {"path": str(photo), "orig_name": "cat.jpg", "meta": {"_type": "gradio.FileData"}}
     events = json.load(urlopen(f"{hearing}config"))["dependencies"]
     given = [each for each in events if each["backend_fn"] and "upload" in [on for _, on in each["targets"]]]
-    assert len(given) == len(PAGES)
+    assert len(given) == len(PAGES) - 1  # the one that writes takes no file
     for number, event in enumerate(given):
         data = [file, *[""] * (len(event["inputs"]) - 1)]
         call = json.dumps({"data": data, "fn_index": event["id"], "session_hash": f"mine{number}"}).encode()
