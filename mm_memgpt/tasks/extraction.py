@@ -25,6 +25,12 @@ CANDIDATES = 256
 AT_A_TIME = 64
 """Sentences read at a time."""
 
+WORDS = 4
+"""Words that a sentence has at least; headings and captions have fewer, and are chosen when all others are."""
+
+LAST = 100.0
+"""What puts a sentence behind all others, whose saliences have a standard deviation of 1."""
+
 EMPTY = "holds no sentence; give a text with words in it"
 """What is wrong with a document of no sentences."""
 
@@ -111,9 +117,10 @@ def choose(salience: Tensor, read: Read, sentences: float, words: float, redunda
     """Which sentences make the summary, the first chosen first: maximal marginal relevance (Carbonell and Goldstein
     1998), within a number of sentences and words, at least one.
 
-    A sentence is taken where that brings the length nearer to what is wanted.
+    A sentence is taken where that brings the length nearer to what is wanted; one of a few words, a heading, last.
     """
     worth = (salience - salience.mean()) / salience.std(correction=0).clamp_min(1e-6)
+    worth = worth - LAST * (read.length < WORDS)
     near = torch.zeros_like(worth)
     left = torch.ones_like(worth, dtype=torch.bool)
     chosen: list[int] = []
