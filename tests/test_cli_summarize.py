@@ -85,7 +85,7 @@ def test_a_long_file_costs_no_more_memory_than_a_shorter_one(tiny_model_folder, 
     from mm_memgpt.summaries import load_summarizer
 
     summarizer, peaks = load_summarizer(tiny_model_folder, "cpu"), []
-    for sentences in (1_000, 4_000):
+    for sentences in (3_000, 12_000):  # fewer fill neither a block of the file nor the candidates
         path = tmp_path / f"{sentences}.txt"
         path.write_text("".join(f"The dog number {number} runs home.\n" for number in range(sentences)))
         tracemalloc.start()
