@@ -248,7 +248,7 @@ def page(lines: Sequence[str], talks: Sequence[Conversation]) -> str:
     turns = sum(len(talk.turns) for talk in talks)
     return "\n".join(
         [
-            "## A long conversation",
+            "# A long conversation",
             "",
             f"Which turns answer a question about a conversation of weeks? LoCoMo: {len(talks)} conversations, "
             f"{turns:,} turns, {plain:,} questions and {apart} adversarial ones apart. Share of questions with "
