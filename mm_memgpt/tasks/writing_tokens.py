@@ -120,11 +120,11 @@ class WritingProcessor:
         }
 
     def _items(self, memory: tuple[str, ...]) -> list[tuple[int, list[int]]]:
-        """Number of its sentence and tokens of each item."""
+        """Number of its sentence and tokens of each item; a sentence has its ends, as text encoders learn them."""
         return [
             (number, tokens[begin : begin + self.item])
             for number, sentence in enumerate(memory)
-            for tokens in [self._tokens(sentence)]
+            for tokens in [[self.begin, *self._tokens(sentence), self.tokenizer.eos_token_id]]
             for begin in range(0, len(tokens), self.item)
         ]
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
+import torch
+
 from mm_memgpt.datasets.chance import draw
 from mm_memgpt.datasets.document import split
 from mm_memgpt.training.corpus import Document, read_documents, read_texts
@@ -116,7 +118,8 @@ def items_of(sentences: Sequence[str], texts: Texts, tokens: int) -> list[Item]:
     """Sentences as items, a source and a second each, in pieces of as many tokens as an item holds."""
     items = []
     for source, sentence in enumerate(sentences):
-        ids = texts.prompt(untokenised(sentence))[1:]
+        end = torch.tensor([texts.tokenizer.eos_token_id])
+        ids = torch.cat([texts.prompt(untokenised(sentence)), end])
         items += [Item("text", piece, (float(source), float(source)), source) for piece in ids.split(tokens)]
     return items
 

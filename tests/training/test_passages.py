@@ -48,7 +48,7 @@ def test_a_passage_follows_what_is_remembered_and_only_the_text_s_end_is_taught(
             continue
         [text] = example["text"]
         both = (remembered(example, texts) + told(text, texts)).replace(" ", "")
-        assert whole.replace(" ", "").find(both) >= 0
+        assert whole.replace(" ", "").find(both.replace("<s>", "").replace("</s>", "")) >= 0
         assert all(len(item.content) <= 5 for item in example["items"])
         sources = [item.source for item in example["items"]]
         assert sources == sorted(sources)
