@@ -44,6 +44,29 @@ def written(columns: dict, bad: bool = False) -> str:
     return "rows.jsonl"
 
 
+ASKED = ["--model", "run", "--device", "cpu", "--format", "json"]
+
+
+def learned_and_measured(recipe: dict, figures: set, capsys) -> None:
+    Path("recipe.yaml").write_text(yaml.safe_dump(recipe))
+    assert main(["finetune", "recipe.yaml"]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", recipe["task"], "--data", "rows.jsonl", *ASKED]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert figures <= said.keys()
+    assert said["rows"] == len(TEXTS)
+
+
+def said_but_for_one(columns: dict, options: list, capsys) -> list[dict]:
+    """What is said of rows of which the second is broken."""
+    assert main(["predict", written(columns, bad=True), *options, *ASKED]) == 1
+    output, errors = capsys.readouterr()
+    rows = [json.loads(line) for line in output.splitlines()]
+    assert ["error" in row for row in rows] == [False, True, False, False, False]
+    assert sum("rows.jsonl:2: " in line for line in errors.splitlines()) == 1
+    return rows
+
+
 def test_no_task_is_left_out():
     assert {*CASES, *WRITING, *ELSEWHERE} == set(TASKS)
 
@@ -55,23 +78,10 @@ def test_a_task_is_learned_said_measured_and_explained(name, tiny_model_folder, 
     columns, figures = CASES[name]
     recipe = {"task": name, "backbone": str(tiny_model_folder), "train": written(columns), "val": "rows.jsonl"}
     recipe |= {role: role for role in columns} | {"output": "run", "batch": 2, "epochs": 1, "checkpoints": 1}
-    Path("recipe.yaml").write_text(yaml.safe_dump(recipe))
-    assert main(["finetune", "recipe.yaml"]) == 0
-    capsys.readouterr()
-
-    asked = ["--model", "run", "--device", "cpu", "--format", "json"]
-    assert main(["evaluate", name, "--data", "rows.jsonl", *asked]) == 0
-    said = json.loads(capsys.readouterr().out)
-    assert figures <= said.keys()
-    assert said["rows"] == len(TEXTS)
-
+    learned_and_measured(recipe, figures, capsys)
     explained = TASKS[name].explained
     explain = ["--explain", "occlusion"] if explained else []
-    assert main(["predict", written(columns, bad=True), *explain, *asked]) == 1
-    output, errors = capsys.readouterr()
-    rows = [json.loads(line) for line in output.splitlines()]
-    assert ["error" in row for row in rows] == [False, True, False, False, False]
-    assert sum("rows.jsonl:2: " in line for line in errors.splitlines()) == 1
+    rows = said_but_for_one(columns, explain, capsys)
     assert all(row["explanation"]["method"] == "occlusion" for row in rows if explained and "error" not in row)
     assert not {"asked", "found"} & rows[0].keys()
 
@@ -90,18 +100,5 @@ def test_a_task_that_writes_is_learned_said_and_measured(
     recipe = {"task": name, **start, "train": written(columns), "val": "rows.jsonl", "output": "run"}
     recipe |= {role: role for role in columns} | {"batch": 2, "epochs": 1, "checkpoints": 1}
     recipe |= {"options": {"decoding": {"longest": 4}}}
-    Path("recipe.yaml").write_text(yaml.safe_dump(recipe))
-    assert main(["finetune", "recipe.yaml"]) == 0
-    capsys.readouterr()
-
-    asked = ["--model", "run", "--device", "cpu", "--format", "json"]
-    assert main(["evaluate", name, "--data", "rows.jsonl", *asked]) == 0
-    said = json.loads(capsys.readouterr().out)
-    assert figures <= said.keys()
-    assert said["rows"] == len(TEXTS)
-
-    assert main(["predict", written(columns, bad=True), *asked]) == 1
-    output, errors = capsys.readouterr()
-    rows = [json.loads(line) for line in output.splitlines()]
-    assert ["error" in row for row in rows] == [False, True, False, False, False]
-    assert sum("rows.jsonl:2: " in line for line in errors.splitlines()) == 1
+    learned_and_measured(recipe, figures, capsys)
+    said_but_for_one(columns, [], capsys)

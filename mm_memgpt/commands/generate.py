@@ -59,7 +59,7 @@ def run(arguments: Namespace) -> int:
             try:
                 if isinstance(text, InputError):
                     raise text
-                prompt = held(model, text, memory, how, arguments.long)
+                prompt = held(model, text, memory, arguments.long)
                 write(model, prompt, how, stopped, place if several else None, arguments)
             except InputError as error:
                 failed = True
@@ -135,7 +135,7 @@ def remembered(places: Sequence[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def held(model: WritingModel, text: str, memory: tuple[str, ...], how: Decoding, long: bool) -> Prompt:
+def held(model: WritingModel, text: str, memory: tuple[str, ...], long: bool) -> Prompt:
     """A prompt that the model can hold, together with what is to follow it.
 
     Raises:
@@ -167,7 +167,7 @@ def space(model: WritingModel) -> int:
 
 def length(model: WritingModel, prompt: Prompt) -> int:
     """Tokens of a prompt as the model reads it."""
-    return len(model.tokenizer(prompt.text)["input_ids"]) if model.encodes else model.processor.length(prompt)
+    return model.processor.read(prompt.text) if model.encodes else model.processor.length(prompt)
 
 
 def write(

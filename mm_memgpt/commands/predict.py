@@ -143,9 +143,12 @@ def text_of(value: Any) -> str | None:
 
 def cut_line(model: TaskPipeline, cut: int) -> str:
     """How many rows were cut, and how to read all of them."""
-    fit = model.model.backbone.processor.fit
     rows = "1 row is" if cut == 1 else f"{cut} rows are"
+    if model.task.writes:
+        longest, way_out = model.model.processor.longest, "remember: true"
+    else:
+        longest, way_out = model.model.backbone.processor.fit.longest, "over: windows"
     return (
-        f"{rows} longer than the {fit.longest} tokens that are read, and cut; to read all, train with a larger "
-        "longest or with over: windows"
+        f"{rows} longer than the {longest} tokens that are read, and cut; to read all, train with a larger longest or "
+        f"with {way_out}"
     )

@@ -9,23 +9,16 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import islice
-from typing import NamedTuple, TextIO
+from typing import TextIO
 
 from mm_memgpt.commands.errors import error_line
 from mm_memgpt.commands.inputs import STANDARD_INPUT
 from mm_memgpt.commands.output import results
 from mm_memgpt.datasets.document import sentences, split
 from mm_memgpt.task_pipeline import TaskPipeline, load_task
-from mm_memgpt.tasks.translation import Translation, tag
+from mm_memgpt.tasks.translation import Translation
+from mm_memgpt.translations import Piece, in_pieces, translated
 from mm_memgpt.types import InputError
-
-
-class Piece(NamedTuple):
-    """A sentence to translate, or a part of one that is too long."""
-
-    place: str
-    text: str
 
 
 def run(arguments: Namespace) -> int:
@@ -69,20 +62,23 @@ def language_of(model: TaskPipeline, arguments: Namespace) -> str:
 
 
 def pieces(model: TaskPipeline, name: str, text: str | None, into: str) -> Iterator[Piece]:
-    """The sentences of an input, those that are too long in parts."""
-    for number, sentence in enumerate(_sentences(name, text), start=1):
-        parts = fitting(model, f"{tag(into)} {sentence}", sentence)
-        if len(parts) > 1:
+    """The sentences of an input, those that are too long in parts, which is said."""
+    last = ""
+    for piece in in_pieces(model, _sentences(name, text), into):
+        if piece.of > 1 and piece.place != last:
             most = model.model.processor.longest
-            print(
-                f"{name}: sentence {number} is longer than the {most} tokens that are read at a time; it is "
-                f"translated in {len(parts)} pieces",
-                file=sys.stderr,
-            )
-        yield from (Piece(f"{name}: sentence {number}", part) for part in parts)
+            line = f"is longer than the {most} tokens that are read at a time; it is translated in {piece.of} pieces"
+            print(f"{piece.place} {line}", file=sys.stderr)
+        last = piece.place
+        yield piece
 
 
-def _sentences(name: str, text: str | None) -> Iterator[str]:
+def _sentences(name: str, text: str | None) -> Iterator[tuple[str, str]]:
+    """Place and text of each sentence."""
+    return ((f"{name}: sentence {number}", each) for number, each in enumerate(_texts(name, text), start=1))
+
+
+def _texts(name: str, text: str | None) -> Iterator[str]:
     if name == "--text":
         yield from split(text)
     elif name == STANDARD_INPUT:
@@ -91,28 +87,6 @@ def _sentences(name: str, text: str | None) -> Iterator[str]:
             yield from split(line)
     else:
         yield from (sentence.text for sentence in sentences(name))
-
-
-def fitting(model: TaskPipeline, tagged: str, text: str) -> list[str]:
-    """The text in as many parts as the model can read, cut between words, each as long as the others."""
-    processor, ahead = model.model.processor, len(tagged) - len(text)
-    if processor.read(tagged) <= processor.longest or " " not in text:
-        return [text]
-    place = text.rfind(" ", 0, len(text) // 2 + 1)
-    place = text.find(" ") if place < 0 else place
-    halves = text[:place].strip(), text[place:].strip()
-    return [part for half in halves if half for part in fitting(model, tagged[:ahead] + half, half)]
-
-
-def translated(
-    model: TaskPipeline, found: Iterator[Piece], into: str, batch: int = 16
-) -> Iterator[tuple[Piece, str | InputError]]:
-    """Each piece with its translation."""
-    role = {"language": into} if "language" in model.reads else {}
-    while some := list(islice(found, batch)):
-        given = ((piece.place, {"text": piece.text, **role}) for piece in some)
-        for piece, (_, result) in zip(some, model.predict_placed(given, batch), strict=True):
-            yield piece, result if isinstance(result, InputError) else result.value
 
 
 def text_rows(stream: TextIO) -> Callable[[Piece, str, str], None]:

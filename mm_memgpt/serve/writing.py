@@ -22,6 +22,7 @@ from mm_memgpt.tasks.decoding import Decoding
 from mm_memgpt.tasks.prompt import Prompt
 from mm_memgpt.tasks.summary import Length, Summary
 from mm_memgpt.tasks.writing_model import WritingModel
+from mm_memgpt.translations import in_pieces, translated
 from mm_memgpt.types import InputError, Text
 
 if TYPE_CHECKING:
@@ -183,21 +184,21 @@ def _translations(translators: Mapping[str, "TaskPipeline"]) -> None:
         if name not in translators:
             yield problem(f"no model {name!r}; choose one")
             return
-        yield from translated(translators[name], given, language)
+        yield from side_by_side(translators[name], given, language)
 
     run = {"concurrency_id": MODEL, "api_visibility": "private"}
     chosen.change(changed, chosen, into, **run)
     button.click(told, [chosen, into, text], result, **run)
 
 
-def translated(model: "TaskPipeline", text: str, into: str) -> Iterator[str]:
+def side_by_side(model: "TaskPipeline", text: str, into: str) -> Iterator[str]:
     """Each sentence with its translation beside it, some more each time."""
-    found, rows = iter(split(text)), ""
-    role = {"language": into} if "language" in model.reads else {}
+    sentences = ((f"sentence {number}", each) for number, each in enumerate(split(text), start=1))
+    found, rows = translated(model, in_pieces(model, sentences, into), into, AT_A_TIME), ""
     while some := list(islice(found, AT_A_TIME)):
-        for sentence, result in model.predict_each([{"text": each, **role} for each in some]):
-            said = problem(str(result)) if isinstance(result, InputError) else escape(str(result))
-            rows += f"<tr><td>{escape(sentence['text'])}</td><td>{said}</td></tr>"
+        for piece, result in some:
+            said = problem(str(result)) if isinstance(result, InputError) else escape(result)
+            rows += f"<tr><td>{escape(piece.text)}</td><td>{said}</td></tr>"
         yield f'<table class="mm-pieces"><tr><th>Text</th><th>{escape(into)}</th></tr>{rows}</table>'
     if not rows:
         yield problem("the text is empty; write something")

@@ -104,10 +104,7 @@ class Extractor:
         told_of = []
         for place in sorted(chosen):
             number, sentence = kept[place]
-            source = Source(
-                text=sentence.text, number=number + 1, start=sentence.start, end=sentence.end, line=sentence.line
-            )
-            told_of.append(SummarySentence(text=sentence.text, sources=(source,)))
+            told_of.append(SummarySentence(text=sentence.text, sources=(Source.of(sentence, number),)))
         short = len(chosen) < sentences and int(read.length[chosen].sum()) < 0.9 * words
         bounded = short and len(chosen) == len(kept) and gist.sentences > len(kept)
         return Summary(sentences=tuple(told_of), of_sentences=gist.sentences, of_words=gist.length, bounded=bounded)

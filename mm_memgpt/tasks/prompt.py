@@ -26,3 +26,5 @@ class Composed(NamedTuple):
     """Whether the model ended it; False where it was cut at the longest that was asked for."""
     words: tuple[Word, ...] = ()
     """Its words with their log-probabilities, where they were asked for."""
+    left_out: int = 0
+    """Tokens of the prompt that were not read."""

@@ -6,6 +6,7 @@ Notable: a source has its place in the text as characters and as a line, so that
 from dataclasses import dataclass
 from typing import Any
 
+from mm_memgpt.datasets.document import Sentence
 from mm_memgpt.types import InputError
 
 
@@ -24,6 +25,18 @@ class Source:
     """The line that it begins in, from 1."""
     share: float = 1.0
     """How much of what the document says for the summary's sentence is its, 0 to 1."""
+
+    @classmethod
+    def of(cls, sentence: Sentence, number: int, share: float = 1.0) -> "Source":
+        """A sentence of a document, the `number`th from 0."""
+        return cls(
+            text=sentence.text,
+            number=number + 1,
+            start=sentence.start,
+            end=sentence.end,
+            line=sentence.line,
+            share=share,
+        )
 
     @property
     def place(self) -> str:

@@ -137,18 +137,8 @@ def _sources(
     if not total:
         return ()
     order = sorted(range(len(groups)), key=lambda place: -shares[place])[:NAMED]
-    named = []
-    for place in order:
-        if shares[place] > 0:
-            sentence = document[groups[place][0]]
-            named.append(
-                Source(
-                    text=sentence.text,
-                    number=groups[place][0] + 1,
-                    start=sentence.start,
-                    end=sentence.end,
-                    line=sentence.line,
-                    share=shares[place] / total,
-                )
-            )
-    return tuple(named)
+    return tuple(
+        Source.of(document[groups[place][0]], groups[place][0], shares[place] / total)
+        for place in order
+        if shares[place] > 0
+    )

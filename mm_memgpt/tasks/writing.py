@@ -75,7 +75,7 @@ class WritingTask(Task):
         return split(value) if isinstance(value, str) else as_texts(value, place, name)
 
     def apart(self, inputs: Inputs) -> list[Inputs]:
-        """Nothing: what is too long for a model that writes is refused, not cut."""
+        """Nothing: what a model that writes leaves out is told by its own processor."""
         return []
 
     def collate(self, processor: WritingProcessor) -> Callable[[Sequence[Example]], dict[str, Any]]:
@@ -94,11 +94,13 @@ class WritingTask(Task):
         )
 
     def predict(self, model: nn.Module, examples: Sequence[Example]) -> list[Prediction]:
-        composed = model.write([example.further for example in examples], self.decoding)
-        return [
-            Prediction(value=each.text, details={} if each.ended else {"cut_at": self.decoding.longest})
-            for each in composed
-        ]
+        predictions = []
+        for each in model.write([example.further for example in examples], self.decoding):
+            details = {} if each.ended else {"cut_at": self.decoding.longest}
+            if each.left_out:
+                details["left_out"] = each.left_out
+            predictions.append(Prediction(value=each.text, details=details))
+        return predictions
 
     def score(self, predictions: Sequence[Prediction], examples: Sequence[Example]) -> Scores:
         """BLEU, chrF and exact match of what was written."""

@@ -116,7 +116,12 @@ class WritingModel(nn.Module):
         texts = [self.tokenizer.decode(tokens, skip_special_tokens=True).strip() for tokens, _ in written]
         likely = self.score(prompts, texts) if words else [None] * len(texts)
         return [
-            Composed(text, ended, () if logprobs is None else self._words(text, prompt, logprobs))
+            Composed(
+                text,
+                ended,
+                () if logprobs is None else self._words(text, prompt, logprobs),
+                self.processor.left_out(prompt),
+            )
             for text, (_, ended), logprobs, prompt in zip(texts, written, likely, prompts, strict=True)
         ]
 
@@ -143,8 +148,8 @@ class WritingModel(nn.Module):
         Raises:
             InputError: as `write`.
         """
-        self._check(prompts)
-        batch = self.placed(self.processor(prompts, texts))
+        self._check(prompts, texts)
+        batch = self.placed(self.processor(prompts, texts, cut=False))
         logits = self(batch)
         labels = batch["labels"]
         found = torch.log_softmax(logits.float(), -1).gather(-1, labels.clamp_min(0).unsqueeze(-1)).squeeze(-1)
@@ -192,14 +197,18 @@ class WritingModel(nn.Module):
         given = {name: value for name, value in batch.items() if not name.startswith("memory_")}
         return given | self._memory_of(batch)
 
-    def _check(self, prompts: Sequence[Prompt]) -> None:
+    def _check(self, prompts: Sequence[Prompt], texts: Sequence[str] | None = None) -> None:
         if not self.remembers and any(prompt.memory for prompt in prompts):
             raise InputError(f"{type(self.model).__name__} has no memory for sentences; take nano or a folder of ours")
-        for prompt in prompts:
-            if self.room is not None and (tokens := self.processor.length(prompt)) + 1 > self.room:
+        for place, prompt in enumerate(prompts if self.room is not None else ()):
+            tokens = self.processor.length(prompt)
+            if tokens + 1 > self.room:
                 raise InputError(
                     f"prompt of {tokens} tokens is too long for the {self.room} the model can hold; shorten it"
                 )
+            whole = tokens if texts is None else tokens + len(self.processor.written(texts[place], prompt)) - 1
+            if whole > self.room:  # the last token is foreseen, and not read
+                raise InputError(f"text of {whole} tokens is too long for the {self.room} the model can hold; part it")
 
     def _streamed(self, batch: Mapping[str, Tensor], how: Decoding, stopped: Callable[[], bool]) -> Iterator[str]:
         streamer = TextIteratorStreamer(self.tokenizer, skip_prompt=not self.encodes, skip_special_tokens=True)

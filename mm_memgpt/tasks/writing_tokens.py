@@ -36,18 +36,23 @@ class WritingProcessor:
         self.begin, self.item = begin, item
         self.padding = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
 
-    def __call__(self, prompts: Sequence[Prompt], texts: Sequence[str] | None = None) -> dict[str, Tensor]:
+    def __call__(
+        self, prompts: Sequence[Prompt], texts: Sequence[str] | None = None, cut: bool = True
+    ) -> dict[str, Tensor]:
         """A batch: input_ids and attention_mask (b, t), of an encoder-decoder decoder_input_ids (b, t) as well.
 
-        With texts also labels (b, t): at each place the next token, IGNORED where it is not to be learned; of what
-        comes before them, the last `longest` tokens are kept. With memories memory_ids and memory_mask (b, n, t), n
-        items without a real token where one has fewer, and memory_source (b, n) the number of each item's sentence.
+        With texts also labels (b, t): at each place the next token, IGNORED where it is not to be learned. With `cut`,
+        a text that is longer than `longest` has no end, and of what comes before it the last `longest` tokens are
+        kept. With memories memory_ids and memory_mask (b, n, t), n items without a real token where one has fewer, and
+        memory_source (b, n) the number of each item's sentence.
         """
         begun = [self._begun(prompt) for prompt in prompts]
         written = None
         if texts is not None:
-            begun = [[*ahead[:1], *ahead[1:][-self.longest :]] for ahead in begun]
             written = [self.written(text, prompt) for text, prompt in zip(texts, prompts, strict=True)]
+            if cut:
+                begun = [[*ahead[:1], *ahead[1:][-self.longest :]] for ahead in begun]
+                written = [tokens[: self.longest] for tokens in written]
         if self.encodes:
             batch = self._beside([self._source(prompt.text) for prompt in prompts], begun, written)
         else:
@@ -62,6 +67,10 @@ class WritingProcessor:
         """Tokens of a text as an encoder reads it, before any are cut."""
         return len(self.tokenizer(text)["input_ids"])
 
+    def left_out(self, prompt: Prompt) -> int:
+        """Tokens of a prompt that are not read: what an encoder reads is cut, any other prompt is read or refused."""
+        return max(0, self.read(prompt.text) - self.longest) if self.encodes else 0
+
     def written(self, text: str, prompt: Prompt) -> list[int]:
         """The tokens of a text that is to be written, with its end if it has one; it is a new word behind what is
         given."""
@@ -69,7 +78,7 @@ class WritingProcessor:
         if ahead and not ahead[-1].isspace():
             text = f" {text}"
         tokens = self._tokens(text)
-        return [*tokens[: self.longest - 1], self.tokenizer.eos_token_id] if prompt.ends else tokens[: self.longest]
+        return [*tokens, self.tokenizer.eos_token_id] if prompt.ends else tokens
 
     def _source(self, text: str) -> list[int]:
         """What an encoder reads: the text, cut, with the tokens that its tokenizer puts around it."""

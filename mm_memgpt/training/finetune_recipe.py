@@ -25,7 +25,8 @@ class FinetuneRecipe:
     """One fine-tuning run."""
 
     task: str
-    """classification, pair, tagging, span, regression, retrieval or recommendation; or one that writes: translation."""
+    """classification, pair, tagging, span, regression, retrieval or recommendation; or one that writes: translation,
+    summary_writing, answering, dialogue, code or generation; summarization chooses sentences."""
     train: str
     """Rows to learn from: a CSV, TSV, JSON, JSONL, CoNLL or Parquet file, a pattern, or hub:owner/name."""
     output: str

@@ -20,7 +20,7 @@ from mm_memgpt.pipeline import Pipeline, load
 from mm_memgpt.serve.chat import Talker, replies
 from mm_memgpt.serve.demo import build, serving
 from mm_memgpt.serve.options import Options
-from mm_memgpt.serve.writing import ARTICLE, continued, summary_html, translated
+from mm_memgpt.serve.writing import ARTICLE, continued, side_by_side, summary_html
 from mm_memgpt.task_pipeline import TaskPipeline, load_task
 from mm_memgpt.tasks.summary import Source, Summary, SummarySentence
 from mm_memgpt.tasks.translation import Translation
@@ -68,11 +68,11 @@ def test_a_beginning_without_room_is_refused(writer):
 
 
 def test_each_sentence_stands_beside_its_translation(translator):
-    *_, html = translated(translator, SCRIPT + " A man climbs.", "fr")
+    *_, html = side_by_side(translator, SCRIPT + " A man climbs.", "fr")
     assert html.count("<tr>") == 3 + html.count("<th>fr</th>") - 1
     assert "<script" not in html
     assert "<img" not in html
-    [said] = translated(translator, "  \n", "fr")
+    [said] = side_by_side(translator, "  \n", "fr")
     assert "the text is empty; write something" in said
 
 

@@ -197,3 +197,19 @@ def test_a_text_is_cut_where_the_context_is_full(tokenizer):
 def test_a_piece_that_goes_on_has_no_end(writer):
     whole, piece = (writer.score([Prompt("A", ends=ends)], [TEXTS[0]])[0] for ends in (True, False))
     torch.testing.assert_close(whole[:-1], piece)
+
+
+def test_a_text_that_is_cut_in_training_has_no_end_and_a_score_is_of_all_of_it(tokenizer):
+    model = WritingModel(stock("encoder-decoder", tokenizer), tokenizer, longest=5).eval()
+    labels = model.processor([Prompt("A")], [TEXTS[0]])["labels"]
+    assert tokenizer.eos_token_id not in labels
+    assert labels.shape[1] == 5
+    whole = len(tokenizer(TEXTS[0], add_special_tokens=False)["input_ids"])
+    assert len(model.score([Prompt("A")], [TEXTS[0]])[0]) == whole + 1
+
+
+def test_what_an_encoder_leaves_out_is_told(tokenizer):
+    model = WritingModel(stock("encoder-decoder", tokenizer), tokenizer, longest=5).eval()
+    short, long = model.write([Prompt("A"), Prompt(TEXTS[0])], SHORT)
+    assert short.left_out == 0
+    assert long.left_out == len(tokenizer(TEXTS[0])["input_ids"]) - 5
