@@ -1,7 +1,7 @@
 """How well a model of ours continues books, articles and talk: bits a byte, alone and with what came before.
 
     python -m benchmarks.nano_text nano                        the shipped weights
-    python -m benchmarks.nano_text nano runs/reading           and others, passage by passage beside the first
+    python -m benchmarks.nano_text runs/rehearse nano --write  and others, passage by passage beside the first; the page
 
 Notable: the same passages for every model, drawn from validation files, each cut at a number of characters; what came
 before is either not there, or in the memory as sentences, or the beginning of the text; a model's figure is the sum of
@@ -12,7 +12,7 @@ n passages
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -21,6 +21,7 @@ import numpy as np
 import torch
 
 from mm_memgpt.evaluation.bootstrap import Score, bootstrap
+from mm_memgpt.evaluation.markers import replace_sections
 from mm_memgpt.tasks.prompt import Prompt
 from mm_memgpt.tasks.writing_model import WritingModel, read_writer
 from mm_memgpt.training.corpus import read_documents
@@ -93,35 +94,51 @@ def each_byte(costs: np.ndarray, lengths: np.ndarray) -> Score:
     return bootstrap(np.stack([costs, lengths], axis=1), lambda sums: sums[:, :1] / sums[:, 1:])[0]
 
 
+def rows(names: Sequence[str], data: Path, count: int, tell: Callable[[str], None]) -> Iterator[str]:
+    """The table, line by line; a model that cannot be read is told and left out."""
+    first: dict[str, dict[str, np.ndarray]] = {}
+    yield "| model | text | " + " | ".join(WAYS) + " |"
+    yield "|---" * (2 + len(WAYS)) + "|"
+    for name in names:
+        try:
+            model = read_writer(name, "cpu")
+            for text in TEXTS:
+                chosen = list(passages(data, text, count))
+                lengths = np.array([len(each.text.encode()) for each in chosen], dtype=float)
+                costs = {way: bits(model, chosen, way) for way in WAYS}
+                yield _row(name, text, costs, lengths)
+                against = first.setdefault(text, costs)
+                if against is not costs:
+                    less = {way: costs[way] - against[way] for way in WAYS}
+                    yield _row(f"{name} less {names[0]}", text, less, lengths)
+        except InputError as error:
+            tell(f"error: {error}")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("models", nargs="+", help="folders of models of ours, or nano")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="the data's folder")
     parser.add_argument("--limit", type=int, default=200, help="passages of each text; default: 200")
+    parser.add_argument("--write", action="store_true", help="put the table into the page")
+    parser.add_argument("--page", type=Path, default=Path("docs/benchmarks_writing.md"), help="default: %(default)s")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    first, status = {}, 0
-    print("| model | text | " + " | ".join(WAYS) + " |", "|---" * (2 + len(WAYS)) + "|", sep="\n")
-    for name in given.models:
-        try:
-            model = read_writer(name, "cpu")
-            for text in TEXTS:
-                chosen = list(passages(given.data, text, given.limit))
-                lengths = np.array([len(each.text.encode()) for each in chosen], dtype=float)
-                costs = {way: bits(model, chosen, way) for way in WAYS}
-                cells = ["{:.3f} ({:.3f} to {:.3f})".format(*each_byte(costs[way], lengths)) for way in WAYS]
-                print(f"| {name} | {text} | {' | '.join(cells)} |", flush=True)
-                against = first.setdefault(text, costs)
-                if against is not costs:
-                    less = [
-                        "{:.3f} ({:.3f} to {:.3f})".format(*each_byte(costs[w] - against[w], lengths)) for w in WAYS
-                    ]
-                    print(f"| {name} less {given.models[0]} | {text} | {' | '.join(less)} |", flush=True)
-        except InputError as error:
-            print(f"error: {error}", file=sys.stderr)
-            status = 1
-    return status
+    told, wrong = [], []
+    for line in rows(given.models, given.data, given.limit, wrong.append):
+        told.append(line)
+        print(line, flush=True)
+    for line in wrong:
+        print(line, file=sys.stderr)
+    if given.write and not wrong:
+        replace_sections(given.page, {"nano_text": "\n".join(told)})
+    return 1 if wrong else 0
+
+
+def _row(name: str, text: str, costs: dict[str, np.ndarray], lengths: np.ndarray) -> str:
+    cells = ["{:.3f} ({:.3f} to {:.3f})".format(*each_byte(each, lengths)) for each in costs.values()]
+    return f"| {name} | {text} | {' | '.join(cells)} |"
 
 
 def _raise(error: InputError) -> None:
