@@ -1,25 +1,30 @@
 """A program's side of the sandbox: gives up whatever could do harm, then runs the program and its tests.
 
 Notable: a script that `sandbox` starts, with the standard library alone. From then on the kernel refuses (seccomp, for
-the whole process and for good) whatever makes a process or a connection, signals another one or changes a file: the
-program may read files and write none.
+the whole process and for good) whatever makes a process or a connection, signals another one, changes how it is
+scheduled, or changes a file: the program may read files and write none.
 """
 
 import ctypes
 import errno
+import fcntl
 import json
 import os
 import resource
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 REFUSED = {
     "processes": "fork 57 -, vfork 58 -, execve 59 221, execveat 322 281, ptrace 101 117, process_vm_readv 310 270, "
     "process_vm_writev 311 271, unshare 272 97, setns 308 268, kill 62 129, tkill 200 130, tgkill 234 131, "
-    "rt_sigqueueinfo 129 138, rt_tgsigqueueinfo 297 240, setpriority 141 140, personality 135 92",
-    "connections": "socket 41 198, socketpair 53 199, connect 42 203, bind 49 200, sendto 44 206, shmget 29 194, "
-    "semget 64 190, msgget 68 186, mq_open 240 180, memfd_create 319 279",
+    "rt_sigqueueinfo 129 138, rt_tgsigqueueinfo 297 240, setpriority 141 140, personality 135 92, "
+    "sched_setparam 142 118, sched_setscheduler 144 119, sched_setaffinity 203 122, sched_setattr 314 274, "
+    "ioprio_set 251 30, migrate_pages 256 238, move_pages 279 239",
+    "connections": "socket 41 198, socketpair 53 199, connect 42 203, bind 49 200, sendto 44 206, memfd_create 319 279",
+    "what others share": "shmget 29 194, shmat 30 196, shmctl 31 195, semget 64 190, semop 65 193, semctl 66 191, "
+    "semtimedop 220 192, msgget 68 186, msgsnd 69 189, msgrcv 70 188, msgctl 71 187, mq_open 240 180, "
+    "mq_unlink 241 181, mq_timedsend 242 182, mq_timedreceive 243 183, mq_notify 244 184",
     "files": "creat 85 -, truncate 76 45, ftruncate 77 46, fallocate 285 47, rename 82 -, renameat 264 38, "
     "renameat2 316 276, mkdir 83 -, mkdirat 258 34, rmdir 84 -, link 86 -, linkat 265 37, symlink 88 -, "
     "symlinkat 266 36, unlink 87 -, unlinkat 263 35, mknod 133 -, mknodat 259 33, chmod 90 -, fchmod 91 52, "
@@ -35,9 +40,11 @@ OPENS = {"open": ((2, 1), None), "openat": ((257, 2), (56, 2))}
 """What opens a file: its number, and which argument says how; refused where that is not for reading alone."""
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
-CLONE, PRLIMIT, IOCTL = (56, 220), (302, 261), (16, 29)
+CLONE, PRLIMIT, IOCTL, PRCTL, FCNTL = (56, 220), (302, 261), (16, 29), (157, 167), (72, 25)
 THREAD = 0x10000
 """The flag of `clone` that makes a thread, which is no process."""
+DESCRIBES = (fcntl.F_DUPFD, fcntl.F_GETFD, fcntl.F_SETFD, fcntl.F_GETFL, fcntl.F_SETFL, fcntl.F_DUPFD_CLOEXEC)
+"""What `fcntl` may be asked; another thing it does is to have the kernel send any signal to any process, of a pipe."""
 NEWER, CLOSE_RANGE, FACCESSAT2 = 424, 436, 439
 """The calls from 424 on are newer than 2019 and have one number everywhere; but for two they are said not to exist."""
 
@@ -47,6 +54,10 @@ MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 ALLOW, REFUSE, KILL = 0x7FFF0000, 0x00050000, 0x80000000
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 NO_NEW_PRIVILEGES, SECCOMP, FILTER, DIE_WITH_PARENT, KILL_SIGNAL = 38, 22, 2, 1, 9
+IS_DUMPABLE, SET_DUMPABLE = 3, 4
+
+BEGUN = b"contained\n"
+"""Is said to the sandbox before the program runs."""
 
 LONGEST_LINE = 300
 """Characters that are kept of what went wrong."""
@@ -65,6 +76,7 @@ def main() -> None:
     except (OSError, ValueError) as error:
         say(order, "uncontained", str(error))
     else:
+        os.write(order["pipe"], BEGUN)  # what is said before it is ours
         try:
             tests = compile(order["tests"], "tests", "exec")  # before the program could change how
             names: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
@@ -101,6 +113,7 @@ def limit(seconds: int, memory: int) -> None:
     header, none = struct.pack("II", 0x20080522, 0), bytes(24)  # version 3; no capability in any of its three sets
     _check(system.capset(header, none))
     _check(system.prctl(DIE_WITH_PARENT, KILL_SIGNAL, 0, 0, 0))
+    _check(system.prctl(SET_DUMPABLE, 0, 0, 0, 0))  # a kernel that pipes dumps to a program heeds no RLIMIT_CORE
 
 
 def contain(machine: str) -> None:
@@ -134,6 +147,8 @@ def rules(machine: str) -> bytes:
             steps += _where(number, argument, (ANY_BIT, 0, 1, WRITES), REFUSE | errno.EACCES)
     steps += _where(CLONE[column], 0, (ANY_BIT, 1, 0, THREAD), REFUSE | errno.EPERM)
     steps += _where(PRLIMIT[column], 0, (EQUAL, 1, 0, 0), REFUSE | errno.EPERM)
+    steps += _where(PRCTL[column], 0, (EQUAL, 1, 0, IS_DUMPABLE), REFUSE | errno.EPERM)
+    steps += _unless(FCNTL[column], 1, DESCRIBES, REFUSE | errno.EPERM)
     steps.append((RETURN, 0, 0, ALLOW))
     return b"".join(struct.pack("HBBI", *step) for step in steps)
 
@@ -144,6 +159,18 @@ def _where(number: int, argument: int, test: tuple[int, int, int, int], refusal:
         (EQUAL, 0, 4, number),
         (LOAD, 0, 0, 16 + 8 * argument),
         test,
+        (RETURN, 0, 0, refusal),
+        (RETURN, 0, 0, ALLOW),
+    ]
+
+
+def _unless(number: int, argument: int, values: Sequence[int], refusal: int) -> list[tuple[int, ...]]:
+    """Steps that refuse a call unless one of its arguments has one of these values."""
+    allowed = [(EQUAL, len(values) - place, 0, value) for place, value in enumerate(values)]
+    return [
+        (EQUAL, 0, len(values) + 3, number),
+        (LOAD, 0, 0, 16 + 8 * argument),
+        *allowed,
         (RETURN, 0, 0, refusal),
         (RETURN, 0, 0, ALLOW),
     ]

@@ -20,7 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from mm_memgpt.evaluation.contained import MACHINES
+from mm_memgpt.evaluation.contained import BEGUN, MACHINES
 from mm_memgpt.types import InputError
 
 CONTAINED = Path(__file__).with_name("contained.py")
@@ -113,12 +113,13 @@ def _said(pipe: int, process: subprocess.Popen, order: bytes, seconds: float) ->
 def _verdict(said: bytes | None, word: str, limits: Limits) -> Verdict:
     if said is None:
         return Verdict(False, f"not done within {2 * limits.seconds:g} s")
+    begun, said = said.startswith(BEGUN), said.removeprefix(BEGUN)
     try:
         found = json.loads(said)
         outcome, line = (found["outcome"], str(found["line"])) if found["word"] == word else ("silent", "")
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):  # the last, of a program that nests brackets
         outcome, line = "silent", ""
-    if outcome == "uncontained":
+    if outcome == "uncontained" and not begun:  # afterwards it is the program that says so
         raise InputError(f"programs cannot be contained here ({line}); run them where the kernel has seccomp")
     if outcome == "silent":
         return Verdict(

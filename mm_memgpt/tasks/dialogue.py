@@ -1,16 +1,21 @@
 """Dialogue: the next turn of a conversation, whose earlier turns are remembered and whose last ones are read.
 
 Notable: a whole conversation is a row, and every turn of it but the first is learned from those before it; all of them
-stay on one side when validation rows are spared.
+stay on one side when validation rows are spared. A turn can be answered in so many ways that the loss chooses the
+checkpoint, and no likeness.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from torch import nn
+
 from mm_memgpt.backbones.base import Inputs
 from mm_memgpt.datasets.fields import as_text, as_texts
 from mm_memgpt.datasets.table import Row, Table, column
+from mm_memgpt.evaluation.perplexity import perplexity_scores
+from mm_memgpt.tasks.base import Example, Prediction, Scores
 from mm_memgpt.tasks.prompt import Prompt
 from mm_memgpt.tasks.writing import WritingTask
 from mm_memgpt.types import InputError
@@ -34,6 +39,7 @@ class Dialogue(WritingTask):
     needs = ()
     roles: ClassVar = {**WritingTask.roles, "conversation": "what tells conversations apart"}
     together = "conversation"
+    best = "loss"
     OPTIONS: ClassVar = {**WritingTask.OPTIONS, "recent": 2, "forgetful": False, "decoding": {"longest": 40}}
 
     def __init__(
@@ -67,6 +73,15 @@ class Dialogue(WritingTask):
         earlier, recent = turns[: -self.options["recent"]], turns[-self.options["recent"] :]
         kept = () if self.options["forgetful"] else (*memory, *earlier)
         return Prompt("".join(f"{turn}\n" for turn in recent), self.options["begin"], tuple(kept))
+
+    def predict(self, model: nn.Module, examples: Sequence[Example]) -> list[Prediction]:
+        """The next turn of each, and, where it is known what was said, how well that was foreseen."""
+        return self.foreseeing(model, super().predict(model, examples), examples)
+
+    def score(self, predictions: Sequence[Prediction], examples: Sequence[Example]) -> Scores:
+        """As `WritingTask`, and the perplexity of the turns that were said."""
+        likeness = super().score(predictions, examples).values
+        return Scores(likeness | perplexity_scores([each.details["foreseen"] for each in predictions]))
 
 
 class Turns(Table):

@@ -4,8 +4,7 @@ Notable: a long text is learned in pieces, cut where a word ends; a text that is
 foreseen, each piece behind the one before it, which says more of a model that writes on than any likeness.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from torch import nn
@@ -65,36 +64,14 @@ class Generation(WritingTask):
             return example
         return example._replace(further=Prompt("", self.options["begin"], ends=example.further.ends))
 
-    def collate(self, processor: Any) -> Callable[[Sequence[Example]], dict[str, Any]]:
-        return CollateLearned(self, super().collate(processor))
-
     def predict(self, model: nn.Module, examples: Sequence[Example]) -> list[Prediction]:
         """What is written on from each, and, where it is known what should be, how well that was foreseen."""
-        found, told = super().predict(model, examples), [each for each in examples if each.target is not None]
-        learned = [self.as_learned(each) for each in told]
-        scored = model.score([each.further for each in learned], [each.target for each in told]) if told else []
-        pieces = {}
-        for each, one, logprobs in zip(told, learned, scored, strict=True):
-            pieces[id(each)] = foreseen(each.target, logprobs.tolist()[: len(logprobs) - one.further.ends])
-        return [
-            replace(one, details={**one.details, "foreseen": pieces[id(each)]}) if id(each) in pieces else one
-            for one, each in zip(found, examples, strict=True)
-        ]
+        return self.foreseeing(model, super().predict(model, examples), examples)
 
     def score(self, predictions: Sequence[Prediction], examples: Sequence[Example]) -> Scores:
         """Perplexity and bits a byte of what should be written."""
         without_target(examples, "label")
         return Scores(perplexity_scores([each.details["foreseen"] for each in predictions]))
-
-
-class CollateLearned:
-    """Examples to a batch, as they are learned; it reaches a loader's worker processes."""
-
-    def __init__(self, task: Generation, collate: Callable[[Sequence[Example]], dict[str, Any]]) -> None:
-        self.task, self.collate = task, collate
-
-    def __call__(self, examples: Sequence[Example]) -> dict[str, Any]:
-        return self.collate([self.task.as_learned(each) for each in examples])
 
 
 class Pieces(Table):

@@ -7,6 +7,7 @@ b rows   t tokens   v vocabulary
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ from mm_memgpt.backbones.base import Inputs
 from mm_memgpt.datasets.document import split
 from mm_memgpt.datasets.fields import as_text, as_texts
 from mm_memgpt.datasets.table import Row, Table
+from mm_memgpt.evaluation.perplexity import foreseen
 from mm_memgpt.evaluation.written import written_scores
 from mm_memgpt.tasks.base import Example, Prediction, Scores, Task, without_target
 from mm_memgpt.tasks.decoding import Decoding
@@ -81,6 +83,10 @@ class WritingTask(Task):
     def collate(self, processor: WritingProcessor) -> Callable[[Sequence[Example]], dict[str, Any]]:
         return CollateWriting(self, processor)
 
+    def as_learned(self, example: Example) -> Example:
+        """An example as it is learned."""
+        return example
+
     def learned(self, target: Any) -> str:
         """The text that is learned, of what is right."""
         return target
@@ -102,6 +108,20 @@ class WritingTask(Task):
             predictions.append(Prediction(value=each.text, details=details))
         return predictions
 
+    def foreseeing(
+        self, model: nn.Module, predictions: Sequence[Prediction], examples: Sequence[Example]
+    ) -> list[Prediction]:
+        """Predictions with how well the right text was foreseen, as `foreseen`, where that is known."""
+        told = [place for place, each in enumerate(examples) if each.target is not None]
+        found = list(predictions)
+        learned = [self.as_learned(examples[place]) for place in told]
+        texts = [self.learned(each.target) for each in learned]
+        scored = model.score([each.further for each in learned], texts) if told else []
+        for place, each, text, logprobs in zip(told, learned, texts, scored, strict=True):
+            own = foreseen(text, logprobs.tolist()[: len(logprobs) - each.further.ends])
+            found[place] = replace(found[place], details={**found[place].details, "foreseen": own})
+        return found
+
     def score(self, predictions: Sequence[Prediction], examples: Sequence[Example]) -> Scores:
         """BLEU, chrF and exact match of what was written."""
         without_target(examples, "label")
@@ -117,5 +137,6 @@ class CollateWriting:
 
     def __call__(self, examples: Sequence[Example]) -> dict[str, Any]:
         without_target(examples, "label")
-        texts = [self.task.learned(example.target) for example in examples]
-        return self.processor([example.further for example in examples], texts)
+        learned = [self.task.as_learned(example) for example in examples]
+        texts = [self.task.learned(example.target) for example in learned]
+        return self.processor([example.further for example in learned], texts)

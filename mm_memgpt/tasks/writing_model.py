@@ -70,6 +70,7 @@ class WritingModel(nn.Module):
             longest if self.room is None else min(longest, self.room),
             self._begin(),
             model.config.tokens_per_item if self.remembers else 1,
+            self.room,
         )
 
     @property

@@ -27,13 +27,20 @@ class WritingProcessor:
         longest: tokens of a prompt's text, and of a text to be written, at most; more are cut.
         begin: the token that a written text begins with.
         item: tokens that an item of the memory holds; a longer sentence becomes several items.
+        room: tokens that the model holds, of what is given and what is written together; None holds any number.
     """
 
     def __init__(
-        self, tokenizer: PreTrainedTokenizerBase, encodes: bool, longest: int, begin: int, item: int = 1
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        encodes: bool,
+        longest: int,
+        begin: int,
+        item: int = 1,
+        room: int | None = None,
     ) -> None:
         self.tokenizer, self.encodes, self.longest = tokenizer, encodes, longest
-        self.begin, self.item = begin, item
+        self.begin, self.item, self.room = begin, item, room
         self.padding = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
 
     def __call__(
@@ -43,16 +50,15 @@ class WritingProcessor:
 
         With texts also labels (b, t): at each place the next token, IGNORED where it is not to be learned. With `cut`,
         a text that is longer than `longest` has no end, and of what comes before it the last `longest` tokens are
-        kept. With memories memory_ids and memory_mask (b, n, t), n items without a real token where one has fewer, and
-        memory_source (b, n) the number of each item's sentence.
+        kept, or as many as the model has room for. With memories memory_ids and memory_mask (b, n, t), n items without
+        a real token where one has fewer, and memory_source (b, n) the number of each item's sentence.
         """
         begun = [self._begun(prompt) for prompt in prompts]
         written = None
         if texts is not None:
             written = [self.written(text, prompt) for text, prompt in zip(texts, prompts, strict=True)]
             if cut:
-                begun = [[*ahead[:1], *ahead[1:][-self.longest :]] for ahead in begun]
-                written = [tokens[: self.longest] for tokens in written]
+                begun, written = zip(*map(self._cut, begun, written), strict=True)
         if self.encodes:
             batch = self._beside([self._source(prompt.text) for prompt in prompts], begun, written)
         else:
@@ -71,6 +77,11 @@ class WritingProcessor:
         """Tokens of a prompt that are not read: what an encoder reads is cut, any other prompt is read or refused."""
         return max(0, self.read(prompt.text) - self.longest) if self.encodes else 0
 
+    def cuts(self, prompt: Prompt, text: str) -> bool:
+        """Whether some tokens of a prompt, or of a text that is learned from it, are left out of a batch."""
+        whole = self._begun(prompt), self.written(text, prompt)
+        return self.left_out(prompt) > 0 or self._cut(*whole) != whole
+
     def written(self, text: str, prompt: Prompt) -> list[int]:
         """The tokens of a text that is to be written, with its end if it has one; it is a new word behind what is
         given."""
@@ -79,6 +90,12 @@ class WritingProcessor:
             text = f" {text}"
         tokens = self._tokens(text)
         return [*tokens, self.tokenizer.eos_token_id] if prompt.ends else tokens
+
+    def _cut(self, begun: list[int], written: list[int]) -> tuple[list[int], list[int]]:
+        """What is learned of the tokens that are given and of those to be written, whose last one is not read."""
+        written = written[: self.longest]
+        most = self.longest if self.room is None else min(self.longest, self.room - len(written))
+        return [*begun[:1], *begun[max(1, len(begun) - most) :]], written
 
     def _source(self, text: str) -> list[int]:
         """What an encoder reads: the text, cut, with the tokens that its tokenizer puts around it."""
@@ -92,7 +109,7 @@ class WritingProcessor:
         return self.tokenizer(text, add_special_tokens=False)["input_ids"] if text else []
 
     def _beside(
-        self, sources: list[list[int]], begun: list[list[int]], written: list[list[int]] | None
+        self, sources: list[list[int]], begun: Sequence[list[int]], written: Sequence[list[int]] | None
     ) -> dict[str, Tensor]:
         input_ids, attention_mask = self._padded(sources)
         batch = {"input_ids": input_ids, "attention_mask": attention_mask}
@@ -103,7 +120,7 @@ class WritingProcessor:
         inputs, labels = _shifted(begun, written)
         return batch | {"decoder_input_ids": self._padded(inputs)[0], "labels": self._padded(labels, IGNORED)[0]}
 
-    def _after(self, begun: list[list[int]], written: list[list[int]] | None) -> dict[str, Tensor]:
+    def _after(self, begun: Sequence[list[int]], written: Sequence[list[int]] | None) -> dict[str, Tensor]:
         if written is None:
             input_ids, attention_mask = self._padded(begun, left=True)
             return {"input_ids": input_ids, "attention_mask": attention_mask}
@@ -149,7 +166,7 @@ class WritingProcessor:
         return values, real
 
 
-def _shifted(begun: list[list[int]], written: list[list[int]]) -> tuple[list[list[int]], list[list[int]]]:
+def _shifted(begun: Sequence[list[int]], written: Sequence[list[int]]) -> tuple[list[list[int]], list[list[int]]]:
     """Inputs, and at each of their places the token that follows, of which those before the text are not learned."""
     inputs = [ahead + text[:-1] for ahead, text in zip(begun, written, strict=True)]
     labels = [[IGNORED] * (len(ahead) - 1) + text for ahead, text in zip(begun, written, strict=True)]

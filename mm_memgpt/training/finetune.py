@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -18,7 +19,7 @@ from mm_memgpt.datasets.table import Table, check_ids, column, read_table
 from mm_memgpt.tasks.base import Example, Prediction, Task
 from mm_memgpt.tasks.model import TaskModel, create
 from mm_memgpt.tasks.writing_model import WritingModel
-from mm_memgpt.training.cut import say_cut
+from mm_memgpt.training.cut import say_cut, say_cut_written
 from mm_memgpt.training.finetune_recipe import FinetuneRecipe
 from mm_memgpt.training.rows import RowExamples, split
 from mm_memgpt.training.run import run
@@ -60,11 +61,13 @@ def _built(
         check_ids(table, recipe.id)
     table = task.view(table)
     train, val = _parts(recipe, task, table)
+    val = val[0], _some(val[1], recipe.val_rows, recipe.seed)
     if val[0] is not table:
         _check_labels(task, val[0])
     if task.writes:
         model = writing_model(recipe, task, table, train)
         processor, adapted = model.processor, model.model
+        say_cut_written(table, train, task, processor)
     else:
         model = _reading_model(recipe, task, adapter)
         processor, adapted = model.backbone.processor, model.backbone.modules_to_adapt
@@ -127,6 +130,14 @@ def _parts(recipe: FinetuneRecipe, task: Task, table: Table) -> tuple[Sequence[i
     for role, name in recipe.columns.items():
         column(other, name, role)
     return range(len(table)), (other, range(len(other)))
+
+
+def _some(rows: Sequence[int], count: int | None, seed: int) -> Sequence[int]:
+    """As many of the rows, by chance and in their order; all of them where there are no more, or None are asked for."""
+    if count is None or count >= len(rows):
+        return rows
+    chosen = np.random.default_rng(seed).choice(len(rows), count, replace=False)
+    return [rows[place] for place in sorted(chosen.tolist())]
 
 
 def _check_labels(task: Task, table: Table) -> None:

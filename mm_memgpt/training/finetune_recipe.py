@@ -63,6 +63,8 @@ class FinetuneRecipe:
     """Column that tells rows apart; one that comes twice is refused."""
     val: str | None = None
     """Rows that choose the checkpoint; one in ten of the training rows where None."""
+    val_rows: int | None = None
+    """Of a task that writes: how many of these are taken, by chance, because writing takes long; all where None."""
     split: str | None = None
     """Part of a dataset that has several, to learn from."""
     val_split: str | None = None
@@ -129,6 +131,9 @@ class FinetuneRecipe:
         require(self.rank >= 1, f"rank {self.rank} must be at least 1; try rank=8")
         for name in ("checkpoints", "batch"):
             require(getattr(self, name) >= 1, f"{name} {getattr(self, name)} must be at least 1")
+        if self.val_rows is not None:
+            require(self.val_rows >= 1, f"val_rows {self.val_rows} must be at least 1; try val_rows=500")
+            require(self.kind.writes, f"task {self.task} writes nothing, and validates on all rows; leave out val_rows")
         require(self.workers >= 0, f"workers {self.workers} must be at least 0; try workers=0")
         require(bool(self.output), "output must name a folder")
         require((self.backbone is None) != (self.config is None), "name a backbone or a config, one of the two")

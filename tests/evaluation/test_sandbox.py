@@ -74,6 +74,77 @@ def test_saying_so_is_not_passing(lie):
     assert not run_program(f"{lie}\nraise SystemExit(0)", TESTS, QUICK).passed
 
 
+FRAME = "import json, os, sys, time\norder = sys._getframe(1).f_locals['order']\n"
+"""Where a program that sets out to deceive finds the pipe and the word."""
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "b'[' * 4000",  # deeper than what reads it goes
+        "json.dumps({'word': order['word'], 'outcome': 'uncontained', 'line': ''}).encode()",
+        "json.dumps({'word': order['word'], 'outcome': ['passed'], 'line': ''}).encode()",
+    ],
+)
+def test_whatever_a_program_says_it_costs_itself_alone(said):
+    verdict = run_program(f"{FRAME}os.write(order['pipe'], {said})\nos._exit(0)", TESTS, QUICK)
+    assert not verdict.passed
+
+
+def test_one_that_goes_on_saying_things_is_ended():
+    started = time.monotonic()
+    drip = "while True:\n    os.write(order['pipe'], b' ')\n    time.sleep(0.01)\n"
+    assert not run_program(FRAME + drip, TESTS, QUICK).passed
+    assert time.monotonic() - started < 10
+
+
+SIGNAL = """
+import fcntl, os
+end, other = os.pipe()
+assert fcntl.fcntl(fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 0), fcntl.F_GETFD) == fcntl.FD_CLOEXEC
+for asked, value in ((8, os.getppid()), (10, 0), (15, b"\\1\\0\\0\\0" + os.getppid().to_bytes(4, "little"))):
+    try:
+        fcntl.fcntl(end, asked, value)
+    except PermissionError:
+        continue
+    raise SystemExit(f"fcntl {asked} is allowed")
+"""
+"""Has the kernel signal the parent when something is written to a pipe: the owner, the signal, the owner by its kind.
+The signal is one that means none, so that where it works nothing ends."""
+
+
+def test_the_kernel_is_not_asked_to_signal_others():
+    assert run_program(SIGNAL, "") == (True, "")
+
+
+CALL = "import ctypes, os\nsystem = ctypes.CDLL(None, use_errno=True)\nstatus = system.{call}\n"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "prctl(1, 0, 0, 0, 0)",  # to go on when the parent has ended
+        "prctl(4, 1, 0, 0, 0)",  # to leave a dump
+        "shmctl(0, 0, None)",
+        "shmat(0, None, 0)",
+        "semctl(0, 0, 0)",
+        "msgctl(0, 0, None)",
+        "msgsnd(0, b'12345678x', 1, 2048)",
+        "mq_unlink(b'/none')",
+        "sched_setscheduler(0, 5, bytes(4))",
+        "sched_setaffinity(0, 8, bytes([1] + [0] * 7))",
+    ],
+)
+def test_what_is_not_its_own_stays_as_it_is(call):
+    # libc calls it EACCES where a queue is not to be removed
+    tests = "assert status == -1 and ctypes.get_errno() in (1, 13), ctypes.get_errno()"
+    assert run_program(CALL.format(call=call), tests, QUICK) == (True, "")
+
+
+def test_one_that_crashes_leaves_no_dump():
+    assert run_program(CALL.format(call="prctl(3, 0, 0, 0, 0)"), "assert status == 0", QUICK).passed
+
+
 @pytest.mark.parametrize(
     "change",
     [

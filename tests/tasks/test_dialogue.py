@@ -1,10 +1,12 @@
 """Every turn but the first is learned from those before it: the last ones read, the earlier ones remembered."""
 
 import pytest
+import torch
 
 from mm_memgpt.datasets.table_given import GivenTable
 from mm_memgpt.tasks.dialogue import Dialogue, tidied
 from mm_memgpt.tasks.known import TASKS
+from mm_memgpt.tasks.writing_model import read_writer
 from mm_memgpt.types import InputError
 
 TALKS = [
@@ -56,6 +58,18 @@ def test_the_next_turn_may_stand_in_a_column_of_its_own():
 def test_a_model_without_memory_may_leave_earlier_turns_out(table):
     task = Dialogue.learn({"text": "turns"}, table, {"forgetful": True})
     assert task.example(task.view(table), 2).further.memory == ()
+
+
+def test_turns_that_were_said_are_judged_by_how_well_they_were_foreseen(task, table, tiny_model_folder):
+    view, model = task.view(table), read_writer(tiny_model_folder, "cpu")
+    examples = [task.example(view, row) for row in (0, 2, 4)]
+    values = task.score(task.predict(model, examples), examples).values
+    logprobs = model.score([each.further for each in examples], [each.target for each in examples])
+    own = torch.cat([each[:-1] for each in logprobs])
+    assert values["perplexity"].value == pytest.approx((-own.double().mean()).exp().item(), rel=1e-4)
+    assert {"bleu", "chrf", "exact_match"} < {*values}
+    asked = [each._replace(target=None) for each in examples]
+    assert all("foreseen" not in said.details for said in task.predict(model, asked))
 
 
 def test_saved_it_reads_conversations_as_it_did(task, table):

@@ -213,3 +213,22 @@ def test_what_an_encoder_leaves_out_is_told(tokenizer):
     short, long = model.write([Prompt("A"), Prompt(TEXTS[0])], SHORT)
     assert short.left_out == 0
     assert long.left_out == len(tokenizer(TEXTS[0])["input_ids"]) - 5
+
+
+def test_what_is_learned_fits_into_the_model_s_room(tokenizer):
+    model = WritingModel(stock("causal", tokenizer), tokenizer)
+    long = Prompt(" ".join(TEXTS))
+    batch = model.processor([long, Prompt("A")], [TEXTS[0], TEXTS[1] * 9])
+    assert batch["input_ids"].shape[1] == model.room == 24
+    assert model(batch).isfinite().all()
+    begin, first = tokenizer.bos_token_id, batch["labels"][0]
+    assert batch["input_ids"][0, 0] == begin
+    assert first[first != -100].tolist() == model.processor.written(TEXTS[0], long)
+
+
+def test_a_row_is_cut_where_its_prompt_or_its_text_is_too_long(writer):
+    processor = writer.processor
+    processor.longest = 12
+    assert not processor.cuts(Prompt("A"), "man .")
+    assert processor.cuts(Prompt("A"), TEXTS[0] * 2)
+    assert processor.cuts(Prompt(TEXTS[0] * 2), "man .")

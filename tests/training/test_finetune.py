@@ -1,6 +1,7 @@
 import csv
 import json
 import random
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from torch import nn
 from mm_memgpt.task_pipeline import load_task
 from mm_memgpt.tasks.adapters import Adapted, AdapterConfig
 from mm_memgpt.tasks.base import Example
+from mm_memgpt.tasks.generation import Generation
 from mm_memgpt.tasks.model import read_task_model
 from mm_memgpt.training.finetune import finetune, predict_all
 from mm_memgpt.training.finetune_recipe import FinetuneRecipe
@@ -291,6 +293,57 @@ def test_a_backbone_and_a_config_are_one_too_many(tmp_path):
         FinetuneRecipe(task="translation", train="a.csv", output="o", options={"pairs": ["en-de"]})
     with pytest.raises(ValueError, match="task classification takes no config; name a backbone"):
         FinetuneRecipe(task="classification", config={"model_type": "gpt2"}, train="a", output="o", text="t", label="l")
+
+
+@pytest.fixture
+def written(tmp_path, tiny_model_folder):
+    """A recipe that goes on with a text; a quarter of its texts are long."""
+    rows = ["A dog runs .,in the grass .", "A man climbs .,a rock .", "A child .,plays .", f"{'A dog . ' * 9},runs ."]
+    (tmp_path / "rows.csv").write_text("\n".join(["asked,told", *rows * 10]) + "\n")
+    return FinetuneRecipe(
+        task="generation",
+        backbone=str(tiny_model_folder),
+        train=str(tmp_path / "rows.csv"),
+        output=str(tmp_path / "out"),
+        text="asked",
+        label="told",
+        options={"decoding": {"longest": 4}},
+        longest=16,
+        epochs=1,
+        checkpoints=1,
+    )
+
+
+def test_how_many_rows_of_a_task_that_writes_are_cut_is_said_before_it_learns(written, capsys):
+    finetune(written)
+    said = next(line for line in capsys.readouterr().err.splitlines() if "rows looked at" in line)
+    assert re.fullmatch(
+        r".*rows.csv: of 36 rows looked at, \d+ are longer than the 16 tokens that are read, or the 16 that are "
+        r"learned to be written, and cut; to learn from all, set a larger longest",
+        said,
+    )
+    finetune(replace(written, longest=64, output=f"{written.output}2"))
+    assert "rows looked at" not in capsys.readouterr().err
+
+
+def test_of_validation_rows_as_many_are_written_as_are_asked_for(written, monkeypatch):
+    wrote = []
+    predict = Generation.predict
+    monkeypatch.setattr(Generation, "predict", lambda *given: wrote.append(len(given[2])) or predict(*given))
+    finetune(replace(written, val=written.train, val_rows=7))
+    assert {*wrote} == {7}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"val_rows": 0}, "val_rows 0 must be at least 1; try val_rows=500"),
+        ({"val_rows": 5, "task": "classification"}, "task classification writes nothing, and validates on all rows"),
+    ],
+)
+def test_validation_rows_that_cannot_be_are_refused(written, changes, message):
+    with pytest.raises(ValueError, match=message):
+        replace(written, **changes)
 
 
 def test_what_writes_learns_nothing_frozen(tmp_path, tiny_model_folder):
