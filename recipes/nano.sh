@@ -31,6 +31,7 @@ stage ears ears 2026 "data.train.0.where={fold: [1, 2, 3]}" # fold 4 is for the 
 stage lips
 stage remember
 stage rehearse
-mm-memgpt calibrate --model runs/rehearse --data "$data/flickr8k/val.parquet"
-mm-memgpt evaluate captions --model runs/rehearse --data "$data/flickr8k/val.parquet"
-mm-memgpt evaluate retrieval --model runs/rehearse --data "$data/flickr8k/val.parquet"
+stage reading
+mm-memgpt calibrate --model runs/reading --data "$data/flickr8k/val.parquet"
+mm-memgpt evaluate captions --model runs/reading --data "$data/flickr8k/val.parquet"
+mm-memgpt evaluate retrieval --model runs/reading --data "$data/flickr8k/val.parquet"
