@@ -9,6 +9,7 @@ b rows   t tokens   v vocabulary
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -17,7 +18,8 @@ from mm_memgpt.datasets.document import split
 from mm_memgpt.datasets.fields import as_text, as_texts
 from mm_memgpt.datasets.table import Row, Table
 from mm_memgpt.evaluation.written import written_scores
-from mm_memgpt.tasks.base import Example, Prediction, Scores, Task, without_target
+from mm_memgpt.objectives.imitation import soft_loss
+from mm_memgpt.tasks.base import Batch, Example, Prediction, Scores, Task, without_target
 from mm_memgpt.tasks.decoding import Decoding
 from mm_memgpt.tasks.prompt import Prompt
 from mm_memgpt.tasks.writing_tokens import IGNORED, WritingProcessor
@@ -92,6 +94,19 @@ class WritingTask(Task):
             ignore_index=IGNORED,
             label_smoothing=self.options["smoothing"],
         )
+
+    def translated(self, answers: Tensor, other: Task | None) -> Tensor:
+        return answers
+
+    def imitation(self, answers: Tensor, taught: Tensor, batch: Batch, read: Batch, temperature: float) -> Tensor:
+        """Of each token that is written, by those of the vocabulary that both have; a row whose text one of the two cut
+        has no part in it."""
+        both = [(one != IGNORED, other != IGNORED) for one, other in zip(batch["labels"], read["labels"], strict=True)]
+        rows = [row for row, (one, other) in enumerate(both) if one.sum() == other.sum()]
+        most = min(answers.shape[-1], taught.shape[-1])
+        own = torch.cat([answers[row][both[row][0]] for row in rows] or [answers[0, :0]])
+        theirs = torch.cat([taught[row][both[row][1]] for row in rows] or [taught[0, :0]])
+        return soft_loss(own[:, :most], theirs[:, :most], temperature)
 
     def predict(self, model: nn.Module, examples: Sequence[Example]) -> list[Prediction]:
         predictions = []
