@@ -9,7 +9,6 @@ b rows   t tokens   v vocabulary
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -99,13 +98,9 @@ class WritingTask(Task):
         return answers
 
     def imitation(self, answers: Tensor, taught: Tensor, batch: Batch, read: Batch, temperature: float) -> Tensor:
-        """Of each token that is written, by those of the vocabulary that both have; a row whose text one of the two cut
-        has no part in it."""
-        both = [(one != IGNORED, other != IGNORED) for one, other in zip(batch["labels"], read["labels"], strict=True)]
-        rows = [row for row, (one, other) in enumerate(both) if one.sum() == other.sum()]
+        """Of each token that is written, by the part of the vocabulary that both have weights for."""
         most = min(answers.shape[-1], taught.shape[-1])
-        own = torch.cat([answers[row][both[row][0]] for row in rows] or [answers[0, :0]])
-        theirs = torch.cat([taught[row][both[row][1]] for row in rows] or [taught[0, :0]])
+        own, theirs = answers[batch["labels"] != IGNORED], taught[read["labels"] != IGNORED]
         return soft_loss(own[:, :most], theirs[:, :most], temperature)
 
     def predict(self, model: nn.Module, examples: Sequence[Example]) -> list[Prediction]:

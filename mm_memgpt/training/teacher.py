@@ -87,12 +87,25 @@ def read_teacher(how: TeacherConfig, student: Model, task: Task) -> Model:
 
 
 def _check_writers(place: str, student: WritingModel, teacher: WritingModel, task: Task) -> None:
+    """Refuses a teacher that cannot write the student's tokens, and lets it read as many as the student."""
     if student.tokenizer.get_vocab() != teacher.tokenizer.get_vocab():
         raise InputError(
-            f"{place}: has another vocabulary than the student; one that writes is taught by one of its own"
+            f"{place}: has another vocabulary than the student, whose words it cannot teach; name one with it"
+        )
+    if student.encodes != teacher.encodes:
+        kinds = {True: "an encoder-decoder", False: "a causal model"}
+        raise InputError(
+            f"{place}: {kinds[teacher.encodes]} cannot teach {kinds[student.encodes]}; name one of its kind"
         )
     if not teacher.remembers and ("memory" in task.columns or task.options["remember"]):
         raise InputError(f"{place}: has no memory for sentences; name a teacher that is nano or a folder of ours")
+    longest = teacher.processor.longest = student.processor.longest
+    most = longest if teacher.encodes else 2 * longest
+    if teacher.room is not None and teacher.room < min(most, student.room or most):
+        least = teacher.room if teacher.encodes else teacher.room // 2
+        raise InputError(
+            f"{place}: holds {teacher.room} tokens, too few for the student's texts; set longest to {least}"
+        )
 
 
 def _check_layers(how: TeacherConfig, student: Model, teacher: Model, given: set[str]) -> None:

@@ -1,7 +1,7 @@
 """The layers of a student and of its teacher that meet, and how far they are from each other.
 
-Notable: tokens that are the same meet; where tokenizers differ those that hold the same character; and where nothing
-says which characters they hold, the means of the whole.
+Notable: tokens that are the same meet; where tokenizers differ, those that hold the same character; models that write
+have the same tokens always.
 
 b rows   n items   t tokens   r items of all rows   d width   k vectors
 """
@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from mm_memgpt.backbones.layers import Reading
 from mm_memgpt.objectives.imitation import aligned, attention_loss, matched, share_loss
-from mm_memgpt.tasks.adapters import pool
 from mm_memgpt.tasks.base import Batch
 from mm_memgpt.tasks.writing_tokens import IGNORED
 
@@ -39,8 +38,7 @@ def meeting(own: Reading, other: Reading) -> list[Met]:
 
 
 def hidden_loss(maps: nn.ModuleDict, readings: Sequence[Reading], theirs: Sequence[Reading]) -> Tensor:
-    """Mean over layers of the share of the teacher's variance that the student's states miss, token by token; of a
-    whole text where nothing says which tokens are the same."""
+    """Mean over layers of the share of the teacher's variance that the student's states miss, token by token."""
     losses = []
     for own, other in zip(readings, theirs, strict=True):
         for name, one, two in meeting(own, other):
@@ -60,15 +58,12 @@ def paired(one: Tensor, two: Tensor, batch: Batch, other: Batch, last: bool) -> 
     """
     masks = real_tokens(batch, last), real_tokens(other, last)
     one, two = (filled(states, mask) for states, mask in zip((one, two), masks, strict=True))
-    ids = "decoder_input_ids" if last and "decoder_input_ids" in batch and "decoder_input_ids" in other else "input_ids"
-    if torch.equal(batch[ids], other[ids]):
-        return one[masks[0]], two[masks[0]]
-    if "offsets" in batch:
-        places, b = aligned(batch, other), len(batch["part"])
-        one, two = (rearrange(each, "(b n) t d -> b (n t) d", b=b) for each in (one, two))
-        two = two.gather(1, places.clamp_min(0).unsqueeze(-1).expand(-1, -1, two.shape[-1]))
-        return one[places >= 0], two[places >= 0]
-    return pool(one, masks[0], "mean"), pool(two, masks[1], "mean")
+    if "offsets" not in batch or torch.equal(batch["input_ids"], other["input_ids"]):
+        return one[masks[0]], two[masks[1]]
+    places, b = aligned(batch, other), len(batch["part"])
+    one, two = (rearrange(each, "(b n) t d -> b (n t) d", b=b) for each in (one, two))
+    two = two.gather(1, places.clamp_min(0).unsqueeze(-1).expand(-1, -1, two.shape[-1]))
+    return one[places >= 0], two[places >= 0]
 
 
 def real_tokens(batch: Batch, last: bool) -> Tensor:
