@@ -278,6 +278,13 @@ def test_a_recipe_drops_layers_and_is_taught_and_its_folder_needs_no_teacher(lea
         finetune(replace(run, output=str(tmp_path / "again")))
 
 
+def test_a_recipe_is_taught_by_what_reads_other_tokens(learned, bases, tmp_path):
+    learned("pair", "other")[0].save(tmp_path / "teacher")
+    how = TeacherConfig(model=str(tmp_path / "teacher"), keys=1.0)
+    figures = finetune(recipe_of("pair", READING["pair"], bases["small"], tmp_path, teacher=how))
+    assert figures["eval_loss"] > 0
+
+
 @pytest.mark.parametrize("kind", ["causal", "both"])
 @pytest.mark.parametrize("name", WRITING)
 def test_what_writes_is_taught_by_what_writes(name, kind, writers, tmp_path):
