@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 
 from PIL.Image import Image
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from mm_memgpt.types import Features
 
@@ -74,6 +75,16 @@ class Backbone(nn.Module, ABC):
     @abstractmethod
     def modules_to_adapt(self) -> nn.Module:
         """The model whose layers LoRA may be put into."""
+
+    @property
+    def layers(self) -> list[nn.ModuleList]:
+        """The stacks of layers that a text passes through, if it reads texts."""
+        return []
+
+    @property
+    def looking(self) -> list[PreTrainedModel]:
+        """Models whose attention maps can be had, one a stack, if there are any."""
+        return []
 
     @abstractmethod
     def save(self, folder: str | PathLike) -> None:

@@ -1,11 +1,12 @@
 """A backbone by name or path: nano or a folder of ours, a language model of transformers, or a tower that sees."""
 
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 
 from mm_memgpt.backbones.base import Backbone
 from mm_memgpt.backbones.hugging_face import read_text_backbone
-from mm_memgpt.backbones.own import OwnBackbone
+from mm_memgpt.backbones.own import OwnBackbone, keep_layers
 from mm_memgpt.backbones.tokens import Fit
 from mm_memgpt.models.assembly import put_together
 from mm_memgpt.models.loading import SHIPPED, find, is_own, read_model
@@ -28,6 +29,7 @@ def build(
     over: str = "head",
     stride: int = 0,
     pretrained: bool = True,
+    layers: int | Sequence[int] | None = None,
 ) -> Backbone:
     """The backbone called `name`, in evaluation mode on the CPU.
 
@@ -38,6 +40,7 @@ def build(
         over: what becomes of a longer text, one of `tokens.WAYS`.
         stride: tokens that a window shares with the one before it.
         pretrained: of an image tower, whether it starts from its pretrained weights.
+        layers: those that stay of what reads text, by number from 0, or how many, evenly chosen; all where None.
 
     Raises:
         InputError: no such backbone, or one that cannot be had; with the ways out.
@@ -45,15 +48,20 @@ def build(
     place = str(name)
     try:
         if place.startswith(TOWERS) and not Path(place).exists():
+            if layers is not None:
+                raise InputError(f"{place}: has no layers that read text; leave out 'layers'")
             model, processor = put_together("nano", trunk=place, pretrained=pretrained)
             return OwnBackbone(model, processor, Fit(longest=OWN_LONGEST), reads=("image",))
         if place == MINILM:
             place = minilm()
         elif _is_own(place):
             fit = Fit(longest=OWN_LONGEST if longest is None else longest, over=over, stride=stride)
-            return OwnBackbone(*read_model(find(place)), fit)
+            model, processor = read_model(find(place))
+            if layers is not None:
+                keep_layers(model, layers)
+            return OwnBackbone(model, processor, fit)
         _check(place)
-        return read_text_backbone(place, longest, over, stride).eval()
+        return read_text_backbone(place, longest, over, stride, layers).eval()
     except InputError:
         raise
     except ValueError as error:

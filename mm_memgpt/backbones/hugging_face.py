@@ -18,6 +18,7 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 from mm_memgpt.backbones.base import Backbone, Inputs
+from mm_memgpt.backbones.layers import stacks, with_layers
 from mm_memgpt.backbones.tokens import Fit, blank, encode, fitted, stacked
 from mm_memgpt.models.quiet import quiet
 from mm_memgpt.types import MODALITIES, Features, InputError
@@ -108,16 +109,27 @@ class TextBackbone(Backbone):
     def modules_to_adapt(self) -> nn.Module:
         return self.encoder
 
+    @property
+    def layers(self) -> list[nn.ModuleList]:
+        return [*stacks(self.encoder).values()]
+
+    @property
+    def looking(self) -> list[PreTrainedModel]:
+        return [self.encoder]
+
     def save(self, folder: str | PathLike) -> None:
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
 
-def read_text_backbone(place: str, longest: int | None, over: str, stride: int) -> TextBackbone:
-    """The language model at a folder or hub name.
+def read_text_backbone(
+    place: str, longest: int | None, over: str, stride: int, layers: int | Sequence[int] | None = None
+) -> TextBackbone:
+    """The language model at a folder or hub name, with all of its layers unless told which.
 
     Raises:
         InputError: nothing there, no language model, or no tokenizer beside it.
+        ValueError: layers that are not there.
     """
     config = _config(place)
     with quiet():
@@ -126,6 +138,8 @@ def read_text_backbone(place: str, longest: int | None, over: str, stride: int) 
             tokenizer = AutoTokenizer.from_pretrained(place)
         except (OSError, ValueError, KeyError, ImportError) as error:
             raise InputError(f"{place}: cannot be loaded ({_line(error)}); give the folder of a saved model") from None
+    if layers is not None:
+        model = with_layers(model, layers, ("encoder",))
     most = min(_positions(config), tokenizer.model_max_length)
     longest = min(256, most) if longest is None else longest
     if longest > most:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from mm_memgpt.backbones.base import Backbone, Inputs
+from mm_memgpt.backbones.layers import chosen
 from mm_memgpt.backbones.tokens import Encoding, Fit, blank, encode, fitted, stacked
 from mm_memgpt.datasets.sound import pieces
 from mm_memgpt.encoders.items import join
@@ -115,6 +116,28 @@ class OwnBackbone(Backbone):
     def modules_to_adapt(self) -> nn.Module:
         return self.model
 
+    @property
+    def layers(self) -> list[nn.ModuleList]:
+        tower = self.model.text_encoder
+        return [] if tower is None or "text" not in self.reads else [tower.layers]
+
     def save(self, folder: str | PathLike) -> None:
         self.model.save_pretrained(folder)
         self.own_processor.save_pretrained(folder)
+
+
+def keep_layers(model: MMMemGPTForConditionalGeneration, layers: int | Sequence[int]) -> None:
+    """Leaves only some layers of what reads text, in place.
+
+    Args:
+        model: with a text encoder.
+        layers: as `mm_memgpt.backbones.layers.chosen` takes them.
+
+    Raises:
+        ValueError: layers that are not there.
+    """
+    if model.text_encoder is None:
+        raise ValueError("reads no text, so there are no layers to leave out; leave out 'layers'")
+    tower = model.text_encoder
+    tower.layers = nn.ModuleList(tower.layers[number] for number in chosen(layers, len(tower.layers)))
+    model.config.text.layers = len(tower.layers)

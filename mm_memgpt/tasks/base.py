@@ -17,7 +17,11 @@ from mm_memgpt.backbones.base import Inputs, Processor
 from mm_memgpt.datasets.fields import as_image, as_sound, as_text
 from mm_memgpt.datasets.table import Row, Table, column
 from mm_memgpt.evaluation.bootstrap import Score
-from mm_memgpt.types import InputError
+from mm_memgpt.objectives.imitation import soft_loss
+from mm_memgpt.types import Features, InputError
+
+Batch = Mapping[str, Tensor]
+"""What a processor made of rows, with their targets."""
 
 
 class Example(NamedTuple):
@@ -209,9 +213,42 @@ class Task:
         """The loss of outputs (b, o), or (b, t, o), on their targets."""
         raise NotImplementedError
 
+    def answers(self, model: nn.Module, batch: Mapping[str, Tensor]) -> Any:
+        """What a model says of a batch, as `loss` takes it."""
+        return model(batch)
+
     def objective(self, model: nn.Module, batch: Mapping[str, Any]) -> dict[str, Tensor]:
         """The loss of a model on a batch, as the training loop takes it."""
-        return {"loss": self.loss(model(batch), batch)}
+        return {"loss": self.loss(self.answers(model, batch), batch)}
+
+    def translated(self, answers: Any, other: "Task") -> Any:
+        """What a model of another task of this kind says, as this one's say it.
+
+        Raises:
+            InputError: it has other labels.
+        """
+        if {*self.labels} != {*other.labels}:
+            theirs, own = (", ".join(labels[:10]) for labels in (other.labels, self.labels))
+            raise InputError(f"teaches the labels {theirs}, and the rows have {own}; train the teacher on those")
+        if self.labels == other.labels:
+            return answers
+        return answers[..., [other.labels.index(label) for label in self.labels]]
+
+    def imitation(self, answers: Any, taught: Any, batch: Batch, read: Batch, temperature: float) -> Tensor:
+        """The loss of what a student says, by what its teacher says of the same rows: temperature^2 * KL.
+
+        Args:
+            answers: the student's, to which alone gradients flow.
+            taught: the teacher's, `translated`.
+            batch: what the student read.
+            read: what the teacher read, with a tokenizer of its own.
+            temperature: softens both.
+        """
+        return soft_loss(answers, taught, temperature)
+
+    def imitated_keys(self, answers: Any, features: Sequence[Features]) -> list[Tensor]:
+        """The keys (b, k) of what a model read, by its answers or its backbone's features."""
+        return [pooled_key(each) for each in features]
 
     def predict(self, model: nn.Module, examples: Sequence[Example]) -> list[Prediction]:
         """What a model says of a few examples, in one batch."""
@@ -254,6 +291,12 @@ class Collate:
 def flat(values: Tensor) -> Tensor:
     """What a processor says of tokens (b, n, t, ...), as the model's outputs have them: (b, n * t, ...)."""
     return values.flatten(1, 2)
+
+
+def pooled_key(features: Features) -> Tensor:
+    """The mean key (b, k) of the real items of each row."""
+    real = features.mask.any(-1, keepdim=True)
+    return (features.key * real).sum(1) / real.sum(1).clamp_min(1)
 
 
 def without_target(examples: Sequence[Example], role: str) -> None:

@@ -18,7 +18,7 @@ from mm_memgpt.datasets.fields import as_number
 from mm_memgpt.datasets.table import Row, Table
 from mm_memgpt.evaluation.regression import regression_scores
 from mm_memgpt.objectives.labels import mean_squared_error
-from mm_memgpt.tasks.base import Example, Prediction, Scores, Task, without_target
+from mm_memgpt.tasks.base import Batch, Example, Prediction, Scores, Task, without_target
 from mm_memgpt.types import InputError
 
 
@@ -56,6 +56,14 @@ class Regression(Task):
 
     def loss(self, outputs: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
         return mean_squared_error(outputs.squeeze(1), batch["labels"])
+
+    def translated(self, answers: Tensor, other: Task) -> Tensor:
+        number = answers.float() * other.options["deviation"] + other.options["mean"]
+        return (number - self.options["mean"]) / self.options["deviation"]
+
+    def imitation(self, answers: Tensor, taught: Tensor, batch: Batch, read: Batch, temperature: float) -> Tensor:
+        """The squared error; a number has no temperature."""
+        return mean_squared_error(answers, taught)
 
     def decode(self, outputs: Tensor, batch: Mapping[str, Tensor], examples: Sequence[Example]) -> list[Prediction]:
         mean, deviation = self.options["mean"], self.options["deviation"]

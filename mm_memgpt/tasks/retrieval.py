@@ -21,13 +21,14 @@ from mm_memgpt.datasets.fields import as_label, as_text, as_texts
 from mm_memgpt.datasets.table import Row, Table
 from mm_memgpt.evaluation.bootstrap import Score
 from mm_memgpt.evaluation.ranking import ranking_scores
+from mm_memgpt.objectives.imitation import soft_loss
 from mm_memgpt.objectives.retrieval import retrieval_loss
-from mm_memgpt.tasks.base import Example, Prediction, Scores, Task
+from mm_memgpt.tasks.base import Batch, Example, Prediction, Scores, Task
 from mm_memgpt.tasks.gathered import Gathered, Known, digest, gather
 from mm_memgpt.tasks.queries import questions, rank_all, rank_own
 from mm_memgpt.tasks.sides import join, within
 from mm_memgpt.tasks.together import Together, Trained
-from mm_memgpt.types import InputError
+from mm_memgpt.types import Features, InputError
 
 RIGHT, WRONG = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no")
 """Labels, in small letters, of a pair that is right, and of one that is not."""
@@ -71,6 +72,22 @@ class Keys(nn.Module):
     @property
     def scale(self) -> Tensor:
         return self.log_scale.exp().clamp_max(HIGHEST_SCALE)
+
+
+class Sides(NamedTuple):
+    """What a model says of a batch."""
+
+    asked: Tensor
+    """(b, w) unit length."""
+    found: Tensor
+    """(c, w) unit length."""
+    scale: Tensor
+    """What cosines are multiplied by."""
+
+    @property
+    def ranking(self) -> Tensor:
+        """(b, c) scaled cosines."""
+        return self.scale * (self.asked.float() @ self.found.float().T)
 
 
 class Retrieval(Task):
@@ -183,12 +200,20 @@ class Retrieval(Task):
     def collate(self, processor: Processor) -> Together:
         return Together(self, processor)
 
-    def objective(self, model: nn.Module, batch: Mapping[str, Any]) -> dict[str, Tensor]:
+    def answers(self, model: nn.Module, batch: Batch) -> Sides:
         asked, found = (self.keys(model, within(batch, side)) for side in ("asked", "found"))
-        loss = retrieval_loss(
-            asked, found, batch["labels"], batch["counts"], model.head.scale, self.options["symmetric"]
-        )
-        return {"loss": loss}
+        return Sides(asked, found, model.head.scale)
+
+    def loss(self, outputs: Sides, batch: Batch) -> Tensor:
+        labels, counts = batch["labels"], batch["counts"]
+        return retrieval_loss(*outputs[:2], labels, counts, outputs.scale, self.options["symmetric"])
+
+    def imitation(self, answers: Sides, taught: Sides, batch: Batch, read: Batch, temperature: float) -> Tensor:
+        """Of how all that the batch holds to be found is ranked by each that asks."""
+        return soft_loss(answers.ranking, taught.ranking, temperature)
+
+    def imitated_keys(self, answers: Sides, features: Sequence[Features]) -> list[Tensor]:
+        return [answers.asked, answers.found]
 
     # keys
 

@@ -22,7 +22,8 @@ from torch.nn import functional
 from mm_memgpt.datasets.fields import as_texts
 from mm_memgpt.datasets.table import Row, Table
 from mm_memgpt.evaluation.answers import answer_scores, token_f1
-from mm_memgpt.tasks.base import Example, Prediction, Scores, Task, flat, without_target
+from mm_memgpt.objectives.imitation import aligned
+from mm_memgpt.tasks.base import Batch, Example, Prediction, Scores, Task, flat, without_target
 from mm_memgpt.types import InputError
 
 
@@ -102,6 +103,22 @@ class Span(Task):
             return 0 * outputs.float().sum()
         right = log_probabilities[learned].masked_fill(~batch["labels"][learned], -math.inf)
         return -right.logsumexp(1).mean()
+
+    def imitation(self, answers: Tensor, taught: Tensor, batch: Batch, read: Batch, temperature: float) -> Tensor:
+        """Of where the piece begins and where it ends: what the teacher gives to its tokens goes to the student's that
+        hold their first, or last, characters; what none of those has is left out."""
+        likely = _log_probabilities(taught / temperature, read).exp()
+        own = _log_probabilities(answers / temperature, batch)
+        losses = []
+        for which, last in enumerate((False, True)):
+            places = aligned(read, batch, last)  # (b, n * t of the teacher)
+            given = (likely[..., which] * (places >= 0)).masked_fill(places < 0, 0)
+            due = torch.zeros_like(own[..., which]).scatter_add(1, places.clamp_min(0), given)
+            due = due * own[..., which].isfinite()
+            due = due / due.sum(1, keepdim=True).clamp_min(1e-6)
+            said = own[..., which].masked_fill(due == 0, 0)
+            losses.append((torch.special.xlogy(due, due) - due * said).sum(1).mean())
+        return temperature**2 * sum(losses) / 2
 
     def decode(self, outputs: Tensor, batch: Mapping[str, Tensor], examples: Sequence[Example]) -> list[Prediction]:
         outputs, (n, t) = outputs.detach().float(), batch["part"].shape[1:]

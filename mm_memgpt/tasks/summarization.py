@@ -22,7 +22,8 @@ from mm_memgpt.datasets.document import placed, split
 from mm_memgpt.datasets.fields import as_text
 from mm_memgpt.datasets.table import Row, Table
 from mm_memgpt.evaluation.rouge import rouge_scores
-from mm_memgpt.tasks.base import Collate, Example, Prediction, Scores, Task, without_target
+from mm_memgpt.objectives.imitation import soft_loss
+from mm_memgpt.tasks.base import Batch, Collate, Example, Prediction, Scores, Task, without_target
 from mm_memgpt.tasks.extraction import Extractor
 from mm_memgpt.tasks.gist import Read, bank_of, counted, nothing, told
 from mm_memgpt.tasks.salience import Central, Learned
@@ -120,6 +121,11 @@ class Summarization(Task):
 
     def loss(self, outputs: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
         return binary_cross_entropy_with_logits(outputs.float(), batch["labels"])
+
+    def imitation(self, answers: Tensor, taught: Tensor, batch: Batch, read: Batch, temperature: float) -> Tensor:
+        """Of whether each sentence is taken or not."""
+        either = (torch.stack([each.float(), torch.zeros_like(each.float())], -1) for each in (answers, taught))
+        return soft_loss(*either, temperature)
 
     def predict(self, model: nn.Module, examples: Sequence[Example]) -> list[Prediction]:
         extract, length = Extractor(model, self.options["redundancy"]), Length(share=self.options["share"])

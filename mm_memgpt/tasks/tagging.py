@@ -17,8 +17,9 @@ from mm_memgpt.backbones.base import Inputs
 from mm_memgpt.datasets.fields import as_text, as_words, check_tags
 from mm_memgpt.datasets.table import Row, Table
 from mm_memgpt.evaluation.tagging import entities, per_type, tagging_scores
+from mm_memgpt.objectives.imitation import aligned, soft_loss
 from mm_memgpt.objectives.labels import IGNORED, cross_entropy
-from mm_memgpt.tasks.base import Example, Prediction, Scores, Task, without_target
+from mm_memgpt.tasks.base import Batch, Example, Prediction, Scores, Task, without_target
 from mm_memgpt.tasks.words import Spans, first_tokens, joined, located, split_words
 from mm_memgpt.types import InputError
 
@@ -120,6 +121,13 @@ class Tagging(Task):
         if (batch["labels"] == IGNORED).all():
             return 0 * outputs.float().sum()
         return cross_entropy(outputs, batch["labels"], None, self.options["smoothing"])
+
+    def imitation(self, answers: Tensor, taught: Tensor, batch: Batch, read: Batch, temperature: float) -> Tensor:
+        """Of the first token of each word."""
+        places = aligned(batch, read)
+        learned = (batch["labels"] != IGNORED) & (places >= 0)
+        theirs = taught.gather(1, places.clamp_min(0).unsqueeze(-1).expand_as(answers))
+        return soft_loss(answers[learned], theirs[learned], temperature)
 
     def decode(self, outputs: Tensor, batch: Mapping[str, Tensor], examples: Sequence[Example]) -> list[Prediction]:
         log_probabilities = outputs.double().log_softmax(-1)

@@ -19,7 +19,8 @@ from mm_memgpt.datasets.fields import as_text, as_texts
 from mm_memgpt.datasets.table import Row, Table
 from mm_memgpt.evaluation.perplexity import foreseen
 from mm_memgpt.evaluation.written import written_scores
-from mm_memgpt.tasks.base import Example, Prediction, Scores, Task, without_target
+from mm_memgpt.objectives.imitation import soft_loss
+from mm_memgpt.tasks.base import Batch, Example, Prediction, Scores, Task, without_target
 from mm_memgpt.tasks.decoding import Decoding
 from mm_memgpt.tasks.prompt import Prompt
 from mm_memgpt.tasks.writing_tokens import IGNORED, WritingProcessor
@@ -98,6 +99,15 @@ class WritingTask(Task):
             ignore_index=IGNORED,
             label_smoothing=self.options["smoothing"],
         )
+
+    def translated(self, answers: Tensor, other: Task | None) -> Tensor:
+        return answers
+
+    def imitation(self, answers: Tensor, taught: Tensor, batch: Batch, read: Batch, temperature: float) -> Tensor:
+        """Of each token that is written, by the part of the vocabulary that both have weights for."""
+        most = min(answers.shape[-1], taught.shape[-1])
+        own, theirs = answers[batch["labels"] != IGNORED], taught[read["labels"] != IGNORED]
+        return soft_loss(own[:, :most], theirs[:, :most], temperature)
 
     def predict(self, model: nn.Module, examples: Sequence[Example]) -> list[Prediction]:
         predictions = []

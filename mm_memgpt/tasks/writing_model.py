@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, StoppingCriteria, TextIteratorStreamer
 
+from mm_memgpt.backbones.layers import stacks
 from mm_memgpt.models.device import choose_device
 from mm_memgpt.models.language_writer import read_language_writer
 from mm_memgpt.models.loading import find
@@ -77,6 +78,19 @@ class WritingModel(nn.Module):
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.model.parameters()).device
+
+    @property
+    def layers(self) -> list[nn.ModuleList]:
+        """The stacks of layers that texts pass through, the one that writes last."""
+        own = isinstance(self.model, MMMemGPTForConditionalGeneration)
+        return [*stacks(self.model.decoder if own else self.model).values()]
+
+    @property
+    def looking(self) -> list[PreTrainedModel]:
+        """Models whose attention maps can be had, one a stack, if there are any."""
+        if isinstance(self.model, MMMemGPTForConditionalGeneration):
+            return []
+        return [self.model.get_encoder(), self.model.get_decoder()] if self.encodes else [self.model.base_model]
 
     def forward(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Logits (b, t, v) of each next token of a batch, as the processor made it with texts to be written."""

@@ -25,6 +25,7 @@ from mm_memgpt.training.rows import RowExamples, split
 from mm_memgpt.training.run import run
 from mm_memgpt.training.skipped import Skipped
 from mm_memgpt.training.task import Task as TrainingTask
+from mm_memgpt.training.teacher import taught_by
 from mm_memgpt.training.writers import writing_model
 from mm_memgpt.types import InputError
 
@@ -84,11 +85,13 @@ def _built(
             merge(adapted)
         model.save(output)
 
-    collate = task.collate(processor)
+    trained, objective, collate = model, task.objective, task.collate(processor)
+    if recipe.teacher is not None:
+        trained, objective, collate = taught_by(recipe.teacher, model, task, collate, learned)
     return (
         TrainingTask(
-            model,
-            task.objective,
+            trained,
+            objective,
             None,
             collate,
             keep,
@@ -104,7 +107,12 @@ def _built(
 def _reading_model(recipe: FinetuneRecipe, task: Task, adapter: nn.Module | None) -> TaskModel:
     """The backbone with a fresh adapter."""
     backbone = build_backbone(
-        recipe.backbone, longest=recipe.longest, over=recipe.over, stride=recipe.stride, pretrained=recipe.pretrained
+        recipe.backbone,
+        longest=recipe.longest,
+        over=recipe.over,
+        stride=recipe.stride,
+        pretrained=recipe.pretrained,
+        layers=recipe.layers,
     )
     given = {"text" if role == "text_pair" else role for role in task.inputs if role in recipe.columns}
     if odd := sorted(given - {*backbone.reads}):

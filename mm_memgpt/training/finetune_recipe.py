@@ -5,6 +5,7 @@ from typing import Any
 
 from mm_memgpt.backbones.tokens import WAYS
 from mm_memgpt.config import require
+from mm_memgpt.objectives.imitation import TeacherConfig
 from mm_memgpt.tasks.adapters import AdapterConfig
 from mm_memgpt.tasks.base import Task
 from mm_memgpt.tasks.known import TASKS
@@ -93,6 +94,11 @@ class FinetuneRecipe:
     """Tokens that a window shares with the one before, likewise."""
     pretrained: bool = True
     """Of an image tower, whether it starts from its pretrained weights."""
+    layers: int | list[int] | None = None
+    """Of a backbone that reads or writes texts, the layers that stay, by number from 0, or how many, evenly chosen."""
+    teacher: TeacherConfig | None = None
+    """A model that has learned the task, to be imitated: {model: runs/sst2, temperature: 2, logits: 1, hidden: 1,
+    attention: 0, keys: 0, labels: 0.5}, the weights of what is imitated and of the labels."""
     epochs: float = 3.0
     """Passes over the training rows."""
     batch: int = 32
@@ -138,6 +144,7 @@ class FinetuneRecipe:
         require(bool(self.output), "output must name a folder")
         require((self.backbone is None) != (self.config is None), "name a backbone or a config, one of the two")
         require(self.config is None or self.kind.writes, f"task {self.task} takes no config; name a backbone")
+        require(self.layers is None or self.config is None, "layers are left out of a backbone; leave out 'layers'")
         for key in self.kind.needs:
             require(key in self.columns, f"task {self.task} needs the key {key!r}: the name of a column")
         self.optimiser  # noqa: B018  # checks its values

@@ -33,7 +33,7 @@ def parameter_groups(model: nn.Module, settings: Optimiser) -> list[dict[str, An
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        gate, trunk = id(parameter) in gates, ".trunk." in f".{name}" or name.startswith("backbone.")
+        gate, trunk = id(parameter) in gates, any(part in f".{name}" for part in (".trunk.", ".backbone."))
         rate = settings.gate_rate if gate else settings.trunk_rate if trunk else 1.0
         decay = settings.weight_decay if parameter.ndim > 1 and not gate else 0.0
         groups.setdefault((rate, decay), []).append(parameter)

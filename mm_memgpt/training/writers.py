@@ -9,9 +9,11 @@ from collections.abc import Iterator, Sequence
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, PreTrainedModel, PreTrainedTokenizerBase
 
+from mm_memgpt.backbones.layers import with_layers
 from mm_memgpt.datasets.table import Table
 from mm_memgpt.models.language_writer import read_language_writer
 from mm_memgpt.models.loading import find
+from mm_memgpt.models.mm_memgpt import MMMemGPTForConditionalGeneration
 from mm_memgpt.tasks.writing import WritingTask
 from mm_memgpt.tasks.writing_model import LONGEST, WritingModel
 from mm_memgpt.training.finetune_recipe import FinetuneRecipe
@@ -30,12 +32,23 @@ def writing_model(recipe: FinetuneRecipe, task: WritingTask, table: Table, rows:
         raise InputError(f"task {task.name} learns nothing of a frozen backbone; set tuning to full or lora")
     if recipe.config is None:
         model, tokenizer = read_language_writer(find(recipe.backbone))
+        if recipe.layers is not None:
+            model = _with_layers(model, recipe)
     else:
         model, tokenizer = _fresh(recipe, task, table, rows)
     for sense in ("image_encoder", "audio_encoder", "motion_encoder"):
         if (part := getattr(model, sense, None)) is not None:
             part.requires_grad_(False)
     return WritingModel(model, tokenizer, task, LONGEST if recipe.longest is None else recipe.longest)
+
+
+def _with_layers(model: PreTrainedModel, recipe: FinetuneRecipe) -> PreTrainedModel:
+    if isinstance(model, MMMemGPTForConditionalGeneration):
+        raise InputError(f"{recipe.backbone}: writes with layers that belong together; leave out 'layers'")
+    try:
+        return with_layers(model, recipe.layers, ("encoder", "decoder"))
+    except ValueError as error:
+        raise InputError(f"{recipe.backbone}: {error}") from None
 
 
 def _fresh(
