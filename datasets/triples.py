@@ -10,7 +10,7 @@ broken comes as an InputError in its place, with its line, and those behind it s
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from itertools import count
 from os import PathLike, fspath
 from pathlib import Path
@@ -99,7 +99,9 @@ def _text(path: FilePath, where: Mapping[str, Any], encoding: str | None) -> Ite
                 _check_where(where, columns, name)
             if len(cells) != len(columns):
                 has, parted = ", ".join(columns), "tabs" if mark == "\t" else "commas"
-                raise InputError(f"{place}: has {len(cells)} cells, but {has} are {len(columns)}; part them by {parted}")
+                raise InputError(
+                    f"{place}: has {len(cells)} cells, but {has} are {len(columns)}; part them by {parted}"
+                )
             row = dict(zip(columns, cells, strict=True))
         except InputError as error:
             yield error
@@ -268,11 +270,13 @@ def _second(value: Any, place: str, name: str) -> float | None:
         value = datetime(value.year, value.month, value.day)
     if isinstance(value, datetime):
         with suppress(OverflowError, ValueError):
-            return (value if value.tzinfo else value.replace(tzinfo=timezone.utc)).timestamp()
+            return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
     with suppress(TypeError, ValueError, OverflowError):
         if math.isfinite(second := float(value)):
             return second
-    raise InputError(f"{place}: {str(value)[:40]!r} in {name} is no time; write 1999, 1999-12-31 or 1999-12-31T23:59:00")
+    raise InputError(
+        f"{place}: {str(value)[:40]!r} in {name} is no time; write 1999, 1999-12-31 or 1999-12-31T23:59:00"
+    )
 
 
 def _check_where(where: Mapping[str, Any], columns: Sequence[str], name: str) -> None:
@@ -281,4 +285,6 @@ def _check_where(where: Mapping[str, Any], columns: Sequence[str], name: str) ->
 
 
 def _is_chosen(row: Mapping[str, Any], where: Mapping[str, Any]) -> bool:
-    return all(row[name] in (values if isinstance(values, (list, tuple)) else [values]) for name, values in where.items())
+    return all(
+        row[name] in (values if isinstance(values, (list, tuple)) else [values]) for name, values in where.items()
+    )

@@ -7,7 +7,7 @@ q queries   k right answers to rank, of all queries   n entities
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,7 +18,8 @@ from mm_memgpt.evaluation.bootstrap import Score, bootstrap
 DEPTHS = (1, 3, 10)
 
 
-class Queries(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Queries:
     """Heads and relations with the tails that hold; of 2 m relations, those from m on are reciprocal.
 
     The tails of query i are tails[begins[i]:begins[i + 1]].
@@ -92,13 +93,10 @@ def _ranks(
             raise ValueError(f"{int(scores.isnan().sum())} of {scores.numel()} scores are not a number")
         for row, pair in enumerate(zip(heads.tolist(), relations.tolist(), strict=True)):
             right = torch.from_numpy(asked.of(begin + row))
-            own = scores[row][right].numpy()
-            wrong = scores[row].numpy().copy()
-            wrong[known.of(place[pair])] = -np.inf
-            wrong.sort()
-            above = len(wrong) - np.searchsorted(wrong, own, side="right")
-            alike = len(wrong) - np.searchsorted(wrong, own, side="left") - above
-            yield 1 + above + alike / 2
+            own = scores[row][right][:, None]  # (of this query, 1)
+            wrong = scores[row].clone()
+            wrong[torch.from_numpy(known.of(place[pair]))] = -torch.inf
+            yield (1 + (wrong > own).sum(1) + (wrong == own).sum(1) / 2).numpy()
 
 
 def filtered_scores(ranks: Sequence[float], resamples: int = 1000, seed: int = 0) -> dict[str, Score]:
@@ -110,6 +108,7 @@ def filtered_scores(ranks: Sequence[float], resamples: int = 1000, seed: int = 0
     ranks = np.asarray(ranks, np.float64)
     if len(ranks) == 0:
         raise ValueError("no ranks: give that of at least one triple")
-    statistics = np.column_stack([1 / ranks, *(ranks <= depth for depth in DEPTHS)])
-    figures = bootstrap(statistics, lambda totals: totals / len(ranks), resamples, seed)
+    rank, counts = np.unique(ranks, return_counts=True)
+    statistics = np.column_stack([1 / rank, *(rank <= depth for depth in DEPTHS)])
+    figures = bootstrap(statistics, lambda totals: totals / len(ranks), resamples, seed, counts)
     return dict(zip(["mrr", *(f"hits@{depth}" for depth in DEPTHS)], figures, strict=True))

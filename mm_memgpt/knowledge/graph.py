@@ -71,6 +71,21 @@ class KnowledgeGraph:
         for array in (self.triples, self.valid, self.sources):
             array.flags.writeable = False
 
+    @classmethod
+    def of_names(
+        cls,
+        entities: tuple[str, ...],
+        relations: tuple[str, ...],
+        *,
+        entity_names: tuple[tuple[str, ...], ...],
+        relation_names: tuple[str, ...],
+        descriptions: tuple[str, ...] = (),
+    ) -> "KnowledgeGraph":
+        """A graph without triples, where only what is called how is to be known."""
+        none = np.empty((0, 3), np.int64), np.empty((0, 2)), np.empty(0, object)
+        described = descriptions or ("",) * len(entities)
+        return cls(entities, relations, entity_names, relation_names, described, *none)
+
     def __len__(self) -> int:
         return len(self.triples)
 
@@ -79,7 +94,7 @@ class KnowledgeGraph:
 
     @cached_property
     def outward(self) -> tuple[np.ndarray, np.ndarray]:
-        """Begins (n + 1) and numbers (t) of the triples of each head: those of i are numbers[begins[i]:begins[i + 1]]."""
+        """Begins (n + 1) and numbers (t) of the triples of each head: of i, numbers[begins[i]:begins[i + 1]]."""
         return _rows(self.triples[:, 0], len(self.entities))
 
     @cached_property
@@ -92,7 +107,7 @@ class KnowledgeGraph:
         return len(self._at(entity))
 
     def neighbours(self, entity: int, most: int | None = None) -> Neighbours:
-        """The triples that an entity is head or tail of; of more than `most`, some drawn by the entity's number alone."""
+        """The triples that an entity is head or tail of; of more than `most`, some drawn by its number alone."""
         found = self._at(entity)
         if most is None or len(found) <= most:
             return Neighbours(found, 0)

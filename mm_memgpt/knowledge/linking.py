@@ -18,13 +18,15 @@ _TOKEN = re.compile(r"[^\W_]+|[^\w\s]")
 _BREAKS = frozenset("-\u2010\u2011")
 """Hyphens, which part words as a space does: "ice-cream" is "ice cream"."""
 
-FUNCTION_WORDS = frozenset(
-    "a an the this that these those i you he she it we they him her them his its my your our their me us who what "
-    "which and or but nor so if then than as at by for from in into of off on onto out over to up with about after "
-    "before under is am are was were be been being do does did have has had having can could may might must shall "
-    "should will would not no yes there here when where why how all any both each few more most other some such only "
-    "own same too very s t just now one".split()
-)
+_ALONE = """
+    a an the this that these those i you he she it we they him her them his its my your our their me us who what which
+    and or but nor so if then than as at by for from in into of off on onto out over to up with about after before under
+    is am are was were be been being do does did have has had having can could may might must shall should will would
+    not no yes there here when where why how all any both each few more most other some such only own same too very s t
+    just now one
+"""
+
+FUNCTION_WORDS = frozenset(_ALONE.split())
 """Words that, alone, name nothing in a running text, though WordNet has an entity for many of them."""
 
 

@@ -89,7 +89,9 @@ def read_graph(
     given = usable(read_names(names, split_at=split_at)) if names is not None else ()
     graph, report = build_graph(triples, given)
     if not len(graph):
-        raise InputError(f"{', '.join(map(fspath, paths))}: holds no triple that can be used; add some, or leave it out")
+        raise InputError(
+            f"{', '.join(map(fspath, paths))}: holds no triple that can be used; add some, or leave it out"
+        )
     return graph, report._replace(broken=broken)
 
 
@@ -105,11 +107,9 @@ def build_graph(triples: Iterable[Triple], names: Iterable[Name] = ()) -> tuple[
         if triple.literal and triple.relation in LABELS:
             _call(called, triple)
             continue
-        tail = triple.tail
         if triple.literal:
-            tail = f'"{triple.tail}"' + (f"@{triple.language}" if triple.language else "")
-            literals[tail] = triple.tail
-        head, tail = (entities.setdefault(id, len(entities)) for id in (triple.head, tail))
+            literals[_tail(triple)] = triple.tail
+        head, tail = (entities.setdefault(id, len(entities)) for id in (triple.head, _tail(triple)))
         since, until = (given if given is not None else ever for given, ever in zip(triple[3:5], ALWAYS, strict=True))
         key = (head, relations.setdefault(triple.relation, len(relations)), tail, since, until)
         duplicates += key in seen
@@ -131,6 +131,24 @@ def build_graph(triples: Iterable[Triple], names: Iterable[Name] = ()) -> tuple[
         sources=np.array([*seen.values(), None], object)[:-1],
     )
     return graph, Report(duplicates, int((rows[:, 0] == rows[:, 2]).sum()), unnamed, 0)
+
+
+def numbered(triples: Iterable[Triple], graph: KnowledgeGraph) -> np.ndarray:
+    """(t, 3) triples of a graph by its numbers, in their order; those that only give a name are left out."""
+    entities, relations = ({id: number for number, id in enumerate(ids)} for ids in (graph.entities, graph.relations))
+    rows = [
+        (entities[triple.head], relations[triple.relation], entities[_tail(triple)])
+        for triple in triples
+        if not (triple.literal and triple.relation in LABELS)
+    ]
+    return np.array(rows, np.int64).reshape(-1, 3)
+
+
+def _tail(triple: Triple) -> str:
+    """The tail's identifier; that of a literal has quotes, so that it is none of an entity."""
+    if not triple.literal:
+        return triple.tail
+    return f'"{triple.tail}"' + (f"@{triple.language}" if triple.language else "")
 
 
 def _call(called: dict[str, dict[str, int]], triple: Triple) -> None:

@@ -35,7 +35,7 @@ class OneToAll(nn.Module):
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """A batch of head, relation (b), tail and the row it belongs to, owner (k), to its loss."""
         share = _shares(batch)
-        query, right, wrong, parts = _scores(model, batch, self.drawn, self.dropout)
+        right, wrong, parts = _scores(model, batch, self.drawn, self.dropout)
         if self.drawn is not None:
             wrong = wrong + math.log(model.entities / wrong.shape[1])
         rest = wrong.logsumexp(-1)[batch["owner"]]  # (k)
@@ -68,7 +68,7 @@ class SelfAdversarial(nn.Module):
 
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """As `OneToAll.forward`."""
-        _, right, wrong, _ = _scores(model, batch, self.drawn, self.dropout)
+        right, wrong, _ = _scores(model, batch, self.drawn, self.dropout)
         weight = (self.temperature * wrong).detach().softmax(-1)
         against = -(weight * functional.logsigmoid(-self.margin - wrong)).sum(-1)  # (b)
         towards = -functional.logsigmoid(self.margin + right)  # (k)
@@ -83,9 +83,9 @@ def _shares(batch: dict[str, Tensor]) -> Tensor:
 
 def _scores(
     model: nn.Module, batch: dict[str, Tensor], drawn: int | None, dropout: float
-) -> tuple[Tensor, Tensor, Tensor, tuple[Tensor, Tensor, Tensor]]:
-    """Queries (b, d), scores of right tails (k) and of candidates (b, c), where right ones are KNOWN, all in fp32, and the
-    vectors they are made of. Candidates are drawn without putting back."""
+) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor, Tensor]]:
+    """Scores of right tails (k) and of candidates (b, c), where right ones are KNOWN, in fp32, and the vectors they are
+    made of. Candidates are drawn without putting back."""
     head, relation, tail = model.entity(batch["head"]), model.relation(batch["relation"]), model.entity(batch["tail"])
     query = functional.dropout(model.join(head, relation), dropout, model.training)
     right = model.compare_each(query[batch["owner"]], tail).float()
@@ -99,5 +99,7 @@ def _scores(
         is_drawn = where[place] >= 0
         owner, place, entities = owner[is_drawn], where[place[is_drawn]], model.entity(chosen)
     scores = model.compare(query, entities).float()  # (b, c)
-    known = torch.zeros_like(scores, dtype=torch.bool).index_put_((owner, place), torch.tensor(True, device=place.device))
-    return query, right, scores.masked_fill(known, KNOWN), (head, relation, tail)
+    known = torch.zeros_like(scores, dtype=torch.bool).index_put_(
+        (owner, place), torch.tensor(True, device=place.device)
+    )
+    return right, scores.masked_fill(known, KNOWN), (head, relation, tail)
