@@ -7,6 +7,7 @@ Notable: a file is read from its beginning to its end and never held, so a dump 
 broken comes as an InputError in its place, with its line, and those behind it still come.
 """
 
+import csv
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -29,6 +30,8 @@ COLUMNS = (*PARTS, "since", "until", "source")
 
 USUAL = {"from": "since", "subject": "head", "predicate": "relation", "object": "tail"}
 """Other names of these columns."""
+
+TAB = "\t"
 
 KNOWN = ".tsv, .txt or .csv, .parquet, or .nt (N-Triples)"
 
@@ -82,44 +85,37 @@ def read_triples(
 
 def _text(path: FilePath, where: Mapping[str, Any], encoding: str | None) -> Iterator[Triple | InputError]:
     """Rows of cells; a first row that names head, relation and tail is a header."""
-    name, mark = fspath(path), "," if Path(path).suffix.lower() == ".csv" else "\t"
-    columns: tuple[str, ...] | None = None
+    name, mark = fspath(path), "," if Path(path).suffix.lower() == ".csv" else TAB
+    columns: tuple[str, ...] = ()
     for place, line in text_lines(path, encoding):
-        if isinstance(line, InputError):
-            yield line
+        cells = line if isinstance(line, InputError) else _cells(line, mark, place)
+        if isinstance(cells, InputError):
+            yield cells
             continue
-        try:
-            cells = _cells(line, mark, place)
-            if columns is None:
-                columns = PARTS
-                if header := _header(cells, name):
-                    columns = header
-                    _check_where(where, columns, name)
-                    continue
-                _check_where(where, columns, name)
-            if len(cells) != len(columns):
-                has, parted = ", ".join(columns), "tabs" if mark == "\t" else "commas"
-                raise InputError(
-                    f"{place}: has {len(cells)} cells, but {has} are {len(columns)}; part them by {parted}"
-                )
-            row = dict(zip(columns, cells, strict=True))
-        except InputError as error:
-            yield error
+        if not columns:
+            header = _header(cells, name)
+            columns = header or PARTS
+            _check_where(where, columns, name)
+            if header:
+                continue
+        if len(cells) != len(columns):
+            way_out = f"part them by {'tabs' if mark == TAB else 'commas'}, or name all in a first line"
+            has = f"{', '.join(columns)} are {len(columns)}"
+            yield InputError(f"{place}: has {len(cells)} cells, but {has}; {way_out}")
             continue
+        row = dict(zip(columns, cells, strict=True))
         if _is_chosen(row, where):
             yield _triple(row, place)
 
 
-def _cells(line: str, mark: str, place: str) -> list[str]:
-    """What stands between tabs, or between commas, where quotes may hold some."""
-    if mark == "\t":
-        return [cell.strip() for cell in line.split("\t")]
-    import csv
-
+def _cells(line: str, mark: str, place: str) -> list[str] | InputError:
+    """What stands between tabs, or between commas, where quotes may hold some; or what is wrong with it."""
+    if mark == TAB:
+        return [cell.strip() for cell in line.split(TAB)]
     try:
         [cells] = csv.reader([line], strict=True, skipinitialspace=True)
     except csv.Error as error:
-        raise InputError(f"{place}: not CSV ({error}); put quotes around cells, and double those inside") from None
+        return InputError(f"{place}: not CSV ({error}); put quotes around cells, and double those inside")
     return [cell.strip() for cell in cells]
 
 
@@ -241,7 +237,8 @@ def _triple(row: Mapping[str, Any], place: str) -> Triple | InputError:
         since, until = (_second(row.get(name), place, name) for name in ("since", "until"))
         if since is not None and until is not None and until <= since:
             raise InputError(f"{place}: holds until {row['until']}, not after {row['since']}; give the later time last")
-        return Triple(head, relation, tail, since, until, row.get("source") or None, place)
+        source = row.get("source")
+        return Triple(head, relation, tail, since, until, None if source in (None, "") else str(source), place)
     except InputError as error:
         return error
 
@@ -285,6 +282,9 @@ def _check_where(where: Mapping[str, Any], columns: Sequence[str], name: str) ->
 
 
 def _is_chosen(row: Mapping[str, Any], where: Mapping[str, Any]) -> bool:
-    return all(
-        row[name] in (values if isinstance(values, (list, tuple)) else [values]) for name, values in where.items()
-    )
+    """Whether a row holds what it must; text holds a number that it spells."""
+    for name, wanted in where.items():
+        values = list(wanted) if isinstance(wanted, (list, tuple)) else [wanted]
+        if row[name] not in values and row[name] not in [str(value) for value in values]:
+            return False
+    return True

@@ -249,7 +249,7 @@ def test_broken_triples_are_counted_and_the_run_goes_on(recipe, capsys):
         file.write("person_1\tnext\n")
     assert main(["train", recipe(optimiser={"epochs": 1, "batch": 8, "rate": 0.1, "name": "adagrad"})]) == 0
     assert json.loads(Path("output/report.json").read_text())["skipped"] == [
-        "train.tsv:46: has 2 cells, but head, relation, tail are 3; part them by tabs"
+        "train.tsv:46: has 2 cells, but head, relation, tail are 3; part them by tabs, or name all in a first line"
     ]
     assert "skipped 1 sample: train.tsv:46" in capsys.readouterr().err
 

@@ -45,6 +45,11 @@ def test_a_header_names_further_columns(tmp_path):
     assert (triple.since, triple.until, triple.source) == (-650419200, 631152000, "atlas")  # date -u -d ... +%s
 
 
+def test_rows_of_a_text_file_are_chosen_too(tmp_path):
+    path = written(tmp_path / "facts.csv", "head,relation,tail,fold\na,r,b,1\nb,r,c,2\n")
+    assert said(path, where={"fold": 2}) == [("b", "r", "c")]
+
+
 def test_a_broken_row_is_named_by_its_line_and_the_others_come(tmp_path):
     lines = [
         "head\trelation\ttail\tfrom\tuntil",
@@ -57,7 +62,8 @@ def test_a_broken_row_is_named_by_its_line_and_the_others_come(tmp_path):
     path = written(tmp_path / "facts.tsv", "\n".join([*lines, "c\tr\td\t\t"]))
     assert said(path) == [
         ("a", "r", "b"),
-        "facts.tsv:3: has 2 cells, but head, relation, tail, since, until are 5; part them by tabs",
+        "facts.tsv:3: has 2 cells, but head, relation, tail, since, until are 5; "
+        "part them by tabs, or name all in a first line",
         "facts.tsv:4: no relation; fill it in, or leave the row out",
         "facts.tsv:5: 'soon' in since is no time; write 1999, 1999-12-31 or 1999-12-31T23:59:00",
         "facts.tsv:6: holds until 1, not after 2; give the later time last",
@@ -93,6 +99,7 @@ def test_parquet_rows_are_chosen_by_what_they_hold(tmp_path):
         ("a", "r", "b"),
         "facts.parquet:2: no head; fill it in, or leave the row out",
     ]
+    assert said(path, where={"split": ["test"]}) == [("b", "r", "c")]
     with pytest.raises(InputError, match="no column 'part' for where; it has head, relation, tail, split"):
         said(path, where={"part": "train"})
 
