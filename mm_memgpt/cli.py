@@ -232,7 +232,7 @@ def _add_train(commands: Action) -> None:
     command.add_argument(
         "--set", action="append", default=[], metavar="A.B=C", help="change a value of the recipe; may be repeated"
     )
-    command.set_defaults(run=_train)
+    command.set_defaults(run=command_called("train"))
 
 
 def _add_watch(commands: Action) -> None:
@@ -282,12 +282,4 @@ def _tokenizer(arguments: Namespace) -> int:
     from mm_memgpt.training.tokenizer import train_tokenizer
 
     train_tokenizer(arguments.data, arguments.output, arguments.vocab)
-    return 0
-
-
-def _train(arguments: Namespace) -> int:
-    from mm_memgpt.training.run import train
-
-    figures = train(arguments.recipe, arguments.set, arguments.resume)
-    print(" ".join(f"{name}={value:.4g}" for name, value in figures.items()))
     return 0

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mm_memgpt.knowledge.surroundings import Graph, Surroundings
+from mm_memgpt.knowledge.surroundings import Surroundings, WalkGraph
 from mm_memgpt.knowledge.word_pieces import LONGEST, relation_words, word_pieces
 
 
@@ -23,7 +23,7 @@ class Asked(NamedTuple):
 
     words: tuple[str, ...]
     """With one for the entity."""
-    graph: Graph
+    graph: WalkGraph
     around: Surroundings
     """Of the entity."""
 

@@ -11,7 +11,6 @@ one from which the question's best walk has most weight.
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from difflib import get_close_matches
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -24,9 +23,9 @@ from safetensors.torch import load_file, save_file
 
 from mm_memgpt.config import build
 from mm_memgpt.knowledge.asked import Asked, batch_of
-from mm_memgpt.knowledge.linking import Mention, mentions, without
+from mm_memgpt.knowledge.entity_mentions import Mention, mentions, without
 from mm_memgpt.knowledge.paths import PathReader, PathsConfig, best_walk, best_weights
-from mm_memgpt.knowledge.surroundings import Graph
+from mm_memgpt.knowledge.surroundings import WalkGraph
 from mm_memgpt.knowledge.word_pieces import split_words
 from mm_memgpt.types import InputError
 
@@ -95,7 +94,7 @@ class Walked:
         path = tuple(
             Step(
                 heads[edge],
-                graph.relations[around.relation[edge] % own],
+                graph.knowledge.relation_names[around.relation[edge] % own],
                 tails[edge],
                 float(self.reading[0][hop, self.relation[edge]]),
                 bool(around.relation[edge] >= own),
@@ -116,7 +115,7 @@ class GraphReader:
     def __init__(self, model: PathReader) -> None:
         self.model = model.eval()
 
-    def ask(self, question: str, graph: Graph, entity: str | None = None, top: int = 5) -> list[GraphAnswer]:
+    def ask(self, question: str, graph: WalkGraph, entity: str | None = None, top: int = 5) -> list[GraphAnswer]:
         """The answers to a question by the weight of their best walks, highest first.
 
         Args:
@@ -130,7 +129,7 @@ class GraphReader:
         """
         return self.walked(question, graph, entity).answers(top)
 
-    def walked(self, question: str, graph: Graph, entity: str | None = None) -> Walked:
+    def walked(self, question: str, graph: WalkGraph, entity: str | None = None) -> Walked:
         """As `ask`, all walks from the entity that the question fits best."""
         if graph.inverses != self.model.shape.inverses:
             raise InputError(
@@ -170,25 +169,21 @@ class GraphReader:
         ]
 
 
-def question_mentions(question: str, graph: Graph, entity: str | None = None) -> list[Mention]:
+def question_mentions(question: str, graph: WalkGraph, entity: str | None = None) -> list[Mention]:
     """The entities that a question may be about.
 
     Raises:
-        InputError: it has no words, or names none.
+        InputError: it has no words, or names none, or `entity` is none.
     """
     if not split_words(question):
         raise InputError("the question has no words; ask for something")
     if entity is None:
-        found = mentions(question, graph.names, graph.index)
+        found = mentions(question, graph.linker, graph.names)
         if not found:
             raise InputError(f"{question!r} names no entity of the graph; write its name as it is there, or give it")
         return found
-    numbers = graph.index.get(tuple(split_words(entity)), [])
-    numbers = [number for number in numbers if graph.names[number] == entity] or numbers
-    if not numbers:
-        near = get_close_matches(entity, graph.names, n=3)
-        raise InputError(f"{entity!r} is not in the graph" + (f"; it has {', '.join(near)}" if near else ""))
-    return [Mention(tuple(numbers), without(question, entity))]
+    numbers = graph.knowledge.find(entity)
+    return [Mention(numbers, without(question, entity))]
 
 
 def save_graph_reader(model: PathReader, folder: str | PathLike[str]) -> None:

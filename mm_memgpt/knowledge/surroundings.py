@@ -7,13 +7,17 @@ out is told.
 e edges   n entities
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
-from mm_memgpt.knowledge.linking import names_index
+from mm_memgpt.datasets.entity_names import name_of
+from mm_memgpt.datasets.triples import Triple
+from mm_memgpt.knowledge.graph import KnowledgeGraph
+from mm_memgpt.knowledge.linking import Linker
+from mm_memgpt.knowledge.reading import build_graph
 
 
 class Surroundings(NamedTuple):
@@ -31,30 +35,22 @@ class Surroundings(NamedTuple):
     """Edges that did not fit."""
 
 
-class Graph:
-    """Entities, relations and triples, with each entity's edges at hand; a triple that is there twice counts once.
+class WalkGraph:
+    """A graph with each entity's edges at hand; a triple that is there twice counts once, whenever it holds.
 
     Args:
-        head: (t,) numbers of entities.
-        relation: (t,) numbers of relations.
-        tail: (t,) numbers of entities.
-        names: of the entities; two may share one.
-        relations: their names.
+        knowledge: the entities, relations and triples.
         inverses: whether edges are also walked backwards.
     """
 
-    def __init__(
-        self,
-        head: np.ndarray,
-        relation: np.ndarray,
-        tail: np.ndarray,
-        names: Sequence[str],
-        relations: Sequence[str],
-        inverses: bool = True,
-    ) -> None:
-        self.names, self.relations, self.inverses = list(names), list(relations), inverses
-        triples = np.stack([np.asarray(each, dtype=np.int64) for each in (head, relation, tail)], axis=1)
-        triples = triples[np.sort(np.unique(triples, axis=0, return_index=True)[1])]
+    def __init__(self, knowledge: KnowledgeGraph, inverses: bool = True) -> None:
+        self.knowledge, self.inverses = knowledge, inverses
+        self.names = [names[0] for names in knowledge.entity_names]
+        self.relations = [
+            id if name == name_of(id) else name  # an identifier says what a relation belongs to
+            for id, name in zip(knowledge.relations, knowledge.relation_names, strict=True)
+        ]
+        triples = knowledge.triples[np.sort(np.unique(knowledge.triples, axis=0, return_index=True)[1])]
         if inverses:
             backwards = triples[:, ::-1] + np.array([0, len(self.relations), 0])
             triples = np.concatenate([triples, backwards])
@@ -62,10 +58,15 @@ class Graph:
         self.relation, self.tail = triples[:, 1], triples[:, 2]
         self.begin = np.searchsorted(triples[:, 0], np.arange(len(self.names) + 1))
 
+    @classmethod
+    def of_triples(cls, triples: Iterable[tuple[str, str, str]], inverses: bool = True) -> "WalkGraph":
+        """The graph of heads, relations and tails by name."""
+        return cls(build_graph(Triple(*each) for each in triples)[0], inverses)
+
     @cached_property
-    def index(self) -> dict[tuple[str, ...], list[int]]:
-        """Entities by the words of their names."""
-        return names_index(self.names)
+    def linker(self) -> Linker:
+        """Finds the names of its entities in questions, function words too."""
+        return Linker(self.knowledge, ignored=())
 
     def degree(self, entity: int) -> int:
         """How many edges leave an entity."""

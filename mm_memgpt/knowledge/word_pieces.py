@@ -14,6 +14,7 @@ LONGEST = 12
 
 _WORD = re.compile(r"[^\W_]+|'\w+")
 _LEVEL = re.compile(r"__|[/#.:]")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def split_words(text: str) -> list[str]:
@@ -24,7 +25,7 @@ def split_words(text: str) -> list[str]:
 def relation_words(name: str) -> tuple[list[str], list[str]]:
     """The words of a relation's name, and those of what it belongs to: `/music/album/release_type` is a "release type"
     of a "music album"."""
-    *above, last = [each for each in _LEVEL.split(name) if each] or [name]
+    *above, last = [_HUMP.sub(" ", each) for each in _LEVEL.split(name) if each] or [name]
     return split_words(last), [word for each in above for word in split_words(each)]
 
 

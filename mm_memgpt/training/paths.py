@@ -4,7 +4,7 @@ Notable: which part a question is for is a stable hash of the entity and the rel
 question, and its other paths to the same answers, are never on two sides.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
@@ -18,11 +18,11 @@ from torch import Tensor
 from mm_memgpt.config import require
 from mm_memgpt.datasets.table import column, read_table
 from mm_memgpt.knowledge.asked import Asked, batch_of, relation_rows
-from mm_memgpt.knowledge.graph_file import read_graphs
+from mm_memgpt.knowledge.entity_mentions import without
 from mm_memgpt.knowledge.graph_reader import save_graph_reader
-from mm_memgpt.knowledge.linking import without
 from mm_memgpt.knowledge.paths import PathReader, PathsConfig
-from mm_memgpt.knowledge.surroundings import Graph, Surroundings
+from mm_memgpt.knowledge.reading import read_graph
+from mm_memgpt.knowledge.surroundings import Surroundings, WalkGraph
 from mm_memgpt.objectives.walking import Walking
 from mm_memgpt.training.recipe import Optimiser, read_recipe
 from mm_memgpt.training.run import run
@@ -72,7 +72,7 @@ class GraphQuestion(NamedTuple):
     place: str
     """Where it stands."""
     text: str
-    graph: Graph
+    graph: WalkGraph
     name: str
     """Of the graph."""
     entity: int
@@ -99,8 +99,30 @@ def part_of(question: GraphQuestion) -> str:
     return next(name for name, tenths in PARTS.items() if tenth in tenths)
 
 
+def read_graphs(
+    path: str | Path, graphs: str | None, names: Iterable[str], inverses: bool, skip: Skip | None = None
+) -> dict[str, WalkGraph]:
+    """The graphs of a table by the value in its column `graphs`, or its one graph under the name "".
+
+    Raises:
+        InputError: no such table, or no triple of a graph that can be used.
+    """
+    if graphs is None:
+        return {"": WalkGraph(read_graph(path, skip=skip)[0], inverses)}
+    return {name: WalkGraph(read_graph(path, where={graphs: name}, skip=skip)[0], inverses) for name in names}
+
+
+def graph_names(path: str | Path, graphs: str | None) -> list[str]:
+    """The graphs that the questions of a table name, sorted."""
+    if graphs is None:
+        return [""]
+    table = read_table(path)
+    column(table, graphs, "the graph of a question")
+    return sorted({str(table[number][graphs]) for number in range(len(table))})
+
+
 def read_questions(
-    path: str | Path, graphs: Mapping[str, Graph], graph_column: str | None, skip: Skip | None = None
+    path: str | Path, graphs: Mapping[str, WalkGraph], graph_column: str | None, skip: Skip | None = None
 ) -> list[GraphQuestion]:
     """The questions of a table that can be asked of their graphs.
 
@@ -116,8 +138,10 @@ def read_questions(
     table = read_table(path)
     for name in ("question", "answers", "path", *([graph_column] if graph_column is not None else [])):
         column(table, name, "questions")
-    entities = {name: {each: number for number, each in enumerate(graph.names)} for name, graph in graphs.items()}
-    relations = {name: {each: number for number, each in enumerate(graph.relations)} for name, graph in graphs.items()}
+    numbers = {
+        name: tuple({id: number for number, id in enumerate(ids)} for ids in (graph.entities, graph.relations))
+        for name, graph in ((name, graph.knowledge) for name, graph in graphs.items())
+    }
     found = []
     for number in range(len(table)):
         try:
@@ -125,7 +149,7 @@ def read_questions(
             name = "" if graph_column is None else str(row[graph_column])
             if name not in graphs:
                 raise InputError(f"{place}: no graph {name!r}; known: {', '.join(graphs)}")
-            known = (entities[name], relations[name])
+            known = numbers[name]
             path_numbers = tuple(_number(known[at % 2], each, place) for at, each in enumerate(row["path"]))
             if len(path_numbers) < 3 or len(path_numbers) % 2 == 0:
                 raise InputError(f"{place}: a path is entity, relation, entity, ..., got {len(path_numbers)} names")
@@ -139,6 +163,13 @@ def read_questions(
     if not found:
         raise InputError(f"{path}: no question that can be asked of the graph; see what was said of its rows")
     return found
+
+
+def questions_of(recipe: PathsRecipe, skip: Skip | None = None) -> list[GraphQuestion]:
+    """All questions of a recipe, with their graphs."""
+    names = graph_names(recipe.questions, recipe.graphs)
+    graphs = read_graphs(recipe.graph, recipe.graphs, names, recipe.model.inverses, skip)
+    return read_questions(recipe.questions, graphs, recipe.graphs, skip)
 
 
 def _number(known: Mapping[str, int], name: str, place: str) -> int:
@@ -201,8 +232,7 @@ def train(recipe: PathsRecipe, resume: bool = False) -> dict[str, float]:
 
     def build(skipped: Skipped) -> tuple[Task, Any, Any]:
         config = recipe.model
-        graphs = read_graphs(recipe.graph, config.inverses, recipe.graphs, skipped)
-        questions = read_questions(recipe.questions, graphs, recipe.graphs, skipped)
+        questions = questions_of(recipe, skipped)
         parts = {name: [each for each in questions if part_of(each) == name] for name in ("train", "val")}
         for name, found in parts.items():
             if not found:

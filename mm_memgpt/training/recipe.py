@@ -129,7 +129,7 @@ class SoundAugment:
 
 PRECISIONS = ("fp32", "bf16")
 
-OPTIMISERS = ("adamw", "sgd")
+OPTIMISERS = ("adamw", "sgd", "adagrad")
 
 
 @dataclass(kw_only=True)
@@ -157,7 +157,7 @@ class Optimiser:
     precision: str = "fp32"
     """fp32, or bf16 for mixed precision."""
     name: str = "adamw"
-    """adamw (arXiv:1711.05101), or sgd with momentum."""
+    """adamw (arXiv:1711.05101), sgd with momentum, or adagrad, for vectors of which few learn at a time."""
     momentum: float = 0.9
     """Of sgd."""
 

@@ -1,43 +1,94 @@
-"""A question's entity is found by name."""
+"""A text is linked to what it names: whole words, the longest name, every entity that bears it."""
+
+import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mm_memgpt.knowledge.linking import ENTITY, mentions, names_index, without
-from mm_memgpt.knowledge.word_pieces import relation_words, split_words, word_pieces
+from mm_memgpt.datasets.entity_names import Name
+from mm_memgpt.datasets.triples import Triple
+from mm_memgpt.knowledge.linking import Linker, singulars
+from mm_memgpt.knowledge.reading import build_graph, read_graph
 
-NAMES = ["john_ii", "john_ii_of_france", "Free", "free", "Album", "Free"]
-INDEX = names_index(NAMES)
+
+def linker(*names: str) -> Linker:
+    """Of a graph whose entity number i has name i."""
+    triples = [Triple(str(number), "r", str(number)) for number in range(len(names))]
+    return Linker(build_graph(triples, [Name(str(number), name) for number, name in enumerate(names)])[0])
+
+
+def found(text: str, *names: str) -> list[tuple[str, tuple[int, ...]]]:
+    return [(mention.text, mention.entities) for mention in linker(*names).link(text)]
+
+
+def test_the_longest_name_wins_and_its_place_is_told():
+    text = "He left New York City, not York."
+    mentions = linker("York", "New York", "new york city").link(text)
+    assert [(mention.text, mention.entities) for mention in mentions] == [("New York City", (2,)), ("York", (0,))]
+    assert [text[mention.start : mention.end] for mention in mentions] == ["New York City", "York"]
+
+
+def test_two_entities_of_one_name_are_both_linked_and_it_is_said():
+    [mention] = linker("Paris", "PARIS", "Rome").link("paris in spring")
+    assert mention.entities == (0, 1)
+    assert mention.is_ambiguous
+    assert not linker("Paris").link("paris")[0].is_ambiguous
 
 
 @pytest.mark.parametrize(
-    ("text", "entities"),
+    ("text", "name"),
     [
-        ("the gender of john_ii_of_france 's son ?", [(1,)]),
-        ("Who is the wife of John II of France?", [(1,)]),
-        ("john_ii 's son", [(0,)]),
-        ("what is the album of Free ?", [(2, 5)]),  # two of one name; "album" is not written like "Album"
-        ("nobody at all", []),
+        ("two dogs", "dog"),
+        ("many churches", "church"),
+        ("the cities", "city"),
+        ("land reforms", "land reform"),
+        ("an ice-cream", "ice cream"),
+        ("an ice cream", "ice-cream"),
+        ("the dog's bone", "dog"),
+        ("DOG.", "dog"),
+        ("in straße 5", "STRASSE"),
+        ("C++ code", "c++"),
     ],
 )
-def test_the_longest_name_is_the_entity(text, entities):
-    assert [mention.entities for mention in mentions(text, NAMES, INDEX)] == entities
+def test_a_name_is_found_in_other_forms(text, name):
+    assert [entities for _, entities in found(text, name)] == [(0,)]
 
 
-def test_the_name_is_one_word_of_the_question():
-    [mention] = mentions("the gender of john_ii_of_france 's son ?", NAMES, INDEX)
-    assert mention.words == ("the", "gender", "of", ENTITY, "'s", "son")
-    assert without("is Free free of john_ii ?", "free") == ("is", ENTITY, ENTITY, "of", "john", "ii")
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("a carpet", "car"), ("New. York", "New York"), ("is it", "it"), ("a glass", "glas"), ("bus", "bu")],
+)
+def test_a_part_of_a_word_or_of_two_sentences_is_no_mention(text, name):
+    assert found(text, name) == []
 
 
-def test_a_relation_is_its_last_words_and_what_they_belong_to():
-    assert relation_words("__music__album__release_type") == (["release", "type"], ["music", "album"])
-    assert relation_words("/people/person/place_of_birth") == (["place", "of", "birth"], ["people", "person"])
-    assert relation_words("spouse") == (["spouse"], [])
+def test_the_plural_itself_comes_before_the_singular():
+    assert found("glasses", "glass", "glasses") == [("glasses", (1,))]
+    assert list(singulars("glasses")) == ["glass", "glasse"]
 
 
-def test_words_alike_share_pieces():
-    shared = set(word_pieces("releases", 8192)) & set(word_pieces("release", 8192))
-    assert shared
-    assert set(word_pieces("releases", 8192)) != set(word_pieces("release", 8192))
-    assert min(word_pieces("a", 3)) >= 1
-    assert split_words("What's John\u2019s AGE_at_birth?") == ["what", "'s", "john", "'s", "age", "at", "birth"]
+def test_a_word_that_names_nothing_alone_counts_in_a_longer_name():
+    assert found("The Who sang to the who", "The Who", "who") == [("The Who", (0,)), ("the who", (0,))]
+
+
+@given(st.text(max_size=80))
+def test_mentions_never_overlap_and_stand_where_they_say(text):
+    end = 0
+    for mention in linker("a", "b c", "dog", "1").link(text):
+        assert end <= mention.start < mention.end
+        assert text[mention.start : mention.end] == mention.text
+        end = mention.end
+
+
+@pytest.mark.data
+def test_a_sentence_takes_far_less_than_a_millisecond_among_40_943_names(data_folder):
+    folder = data_folder / "knowledge"
+    graph, _ = read_graph(folder / "wn18rr.parquet", folder / "wn18rr_names.parquet", split_at=", ")
+    link = Linker(graph).link
+    text = "Two dogs play with a red ball near the land reforms of the church."
+    started = time.process_time()
+    for _ in range(100):
+        mentions = link(text)
+    assert time.process_time() - started < 0.1
+    assert {"dogs", "ball", "land reforms", "church"} <= {mention.text for mention in mentions}

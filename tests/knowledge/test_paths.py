@@ -8,15 +8,15 @@ import pytest
 import torch
 
 from mm_memgpt.knowledge.asked import Asked, batch_of
-from mm_memgpt.knowledge.graph_file import graph_of
 from mm_memgpt.knowledge.paths import PathReader, PathsConfig, best_walk, best_weights
+from mm_memgpt.knowledge.surroundings import WalkGraph
 
 FAMILY = [("ada", "child", "ben"), ("ben", "child", "cleo"), ("ada", "child", "dan"), ("cleo", "city", "rome")]
 FAMILY += [("dan", "city", "oslo"), ("eve", "likes", "eve")]
 
 
 def asked(text: str, name: str, inverses: bool = True) -> Asked:
-    graph = graph_of(FAMILY, inverses)
+    graph = WalkGraph.of_triples(FAMILY, inverses)
     return Asked(tuple(text.split()), graph, graph.around(graph.names.index(name), 3))
 
 
@@ -77,7 +77,10 @@ def test_every_weight_gets_a_gradient():
 
 
 def test_a_relation_of_the_same_name_has_the_same_vector_in_any_graph():
-    model, other = reader(inverses=False), graph_of([("x", "owns", "y"), ("x", "child", "y")], inverses=False)
+    model, other = (
+        reader(inverses=False),
+        WalkGraph.of_triples([("x", "owns", "y"), ("x", "child", "y")], inverses=False),
+    )
     there = batch_of([Asked(("child",), other, other.around(0, 3))], 50)
     here = batch_of([asked("child", "ben", inverses=False)], 50)
     vectors = [model.relations(batch["names"], batch["above"]) for batch in (there, here)]
@@ -110,7 +113,7 @@ def test_the_best_walk_is_the_best_of_all_walks(seed):
 
 
 def test_a_self_loop_and_a_cycle_end_like_any_walk():
-    graph = graph_of([("a", "next", "b"), ("b", "next", "a"), ("a", "self", "a")], inverses=False)
+    graph = WalkGraph.of_triples([("a", "next", "b"), ("b", "next", "a"), ("a", "self", "a")], inverses=False)
     one = Asked(("next",), graph, graph.around(0, 3))
     batch = batch_of([one], 50)
     share = reader(inverses=False).walk(batch)[1].at(batch["owner"])

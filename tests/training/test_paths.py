@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from mm_memgpt.knowledge.graph_file import graph_of, read_graphs
+from mm_memgpt.datasets.entity_names import Name
+from mm_memgpt.datasets.triples import Triple
 from mm_memgpt.knowledge.graph_reader import load_graph_reader
 from mm_memgpt.knowledge.paths import PathsConfig
-from mm_memgpt.training.paths import PathsRecipe, part_of, read_questions, train
+from mm_memgpt.knowledge.reading import build_graph
+from mm_memgpt.knowledge.surroundings import WalkGraph
+from mm_memgpt.training.paths import PathsRecipe, part_of, questions_of, read_graphs, read_questions, train
 from mm_memgpt.training.recipe import Optimiser
 from mm_memgpt.types import InputError
 
@@ -67,8 +70,7 @@ def reader(recipe):
 
 
 def test_questions_of_two_hops_are_learned_from_answers_alone(recipe, reader):
-    graphs = read_graphs(recipe.graph, inverses=False)
-    questions = [each for each in read_questions(recipe.questions, graphs, None) if part_of(each) == "test"]
+    questions = [each for each in questions_of(recipe) if part_of(each) == "test"]
     assert len(questions) > 5
     for question in questions:
         [answer] = reader.ask(question.text, question.graph, top=1)
@@ -78,26 +80,23 @@ def test_questions_of_two_hops_are_learned_from_answers_alone(recipe, reader):
 
 def test_a_graph_of_entities_never_seen_is_asked_alike(reader):
     triples = village(11, "stranger")
-    [answer, *_] = reader.ask("what is the city of the boss of stranger4 ?", graph_of(triples, inverses=False))
+    [answer, *_] = reader.ask(
+        "what is the city of the boss of stranger4 ?", WalkGraph.of_triples(triples, inverses=False)
+    )
     assert answer.answer == walk(triples, "stranger4", ("boss", "city"))[-1]
     assert [(step.head, step.relation) for step in answer.path] == [("stranger4", "boss"), ("stranger0", "city")]
     assert answer.score > 0.5
 
 
 def test_of_two_entities_of_one_name_the_one_that_fits_is_told(reader):
-    graph = graph_of([("p1", "city", "rome"), ("q", "mother", "r"), ("r", "boss", "s")], inverses=False)
-    graph = graph_with_names(graph, {"q": "p1"})
+    triples = [Triple("p1", "city", "rome"), Triple("q", "mother", "r"), Triple("r", "boss", "s")]
+    graph = WalkGraph(build_graph(triples, [Name("q", "p1")])[0], inverses=False)
     [answer, *_] = reader.ask("what is the boss of the mother of p1 ?", graph)
     assert answer.answer == "s"
 
 
-def graph_with_names(graph, renamed):
-    graph.names = [renamed.get(name, name) for name in graph.names]
-    return graph
-
-
 def test_parts_hold_no_question_in_common(recipe):
-    questions = read_questions(recipe.questions, read_graphs(recipe.graph), None)
+    questions = questions_of(recipe)
     one = questions[0]
     reworded = one._replace(text="said otherwise", place="elsewhere")
     assert part_of(one) == part_of(reworded)
@@ -117,7 +116,7 @@ def test_a_question_that_cannot_be_asked_is_named_and_passed_over(tmp_path, row,
     with questions.open("a") as file:
         file.write(json.dumps({"question": "what ?", "answers": ["p1"], **row}) + "\n")
     told = []
-    graphs = read_graphs(graph)
+    graphs = read_graphs(graph, None, [], inverses=True)
     assert len(read_questions(questions, graphs, None, told.append)) == 180
     assert [f"{questions}:181: {message}" in str(each) for each in told] == [True]
     with pytest.raises(InputError, match="181"):
