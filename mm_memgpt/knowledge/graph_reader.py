@@ -43,7 +43,7 @@ class Step(NamedTuple):
     weight: float
     """Of the relation at this hop, 0 to 1."""
     backwards: bool = False
-    """Whether the edge is walked from its tail to its head: the triple is (tail, relation, head)."""
+    """Whether the triple is walked from its tail to its head."""
 
 
 class GraphAnswer(NamedTuple):
@@ -87,21 +87,21 @@ class Walked:
 
     def answer(self, end: int) -> GraphAnswer:
         """An entity around the question's as an answer."""
+        edges = self.best(end)
+        path = tuple(self._step(hop, edge) for hop, edge in enumerate(edges))
+        around = self.asked.around
+        name = self.asked.graph.names[around.entities[end]]
+        return GraphAnswer(name, float(self.weight[end]), path, float(self.share[end]), around.cut)
+
+    def _step(self, hop: int, edge: int) -> Step:
+        """An edge as the triple that it is."""
         graph, around = self.asked.graph, self.asked.around
-        names = [graph.names[number] for number in around.entities[[end, *around.head, *around.tail]]]
-        own, edges = len(graph.relations), self.best(end)
-        heads, tails = names[1 : len(around.head) + 1], names[len(around.head) + 1 :]
-        path = tuple(
-            Step(
-                heads[edge],
-                graph.knowledge.relation_names[around.relation[edge] % own],
-                tails[edge],
-                float(self.reading[0][hop, self.relation[edge]]),
-                bool(around.relation[edge] >= own),
-            )
-            for hop, edge in enumerate(edges)
-        )
-        return GraphAnswer(names[0], float(self.weight[end]), path, float(self.share[end]), around.cut)
+        number = int(around.relation[edge])
+        backwards, own = divmod(number, len(graph.relations))
+        ends = [graph.names[around.entities[place[edge]]] for place in (around.head, around.tail)]
+        head, tail = reversed(ends) if backwards else ends
+        weight = float(self.reading[0][hop, self.relation[edge]])
+        return Step(head, graph.knowledge.relation_names[own], tail, weight, bool(backwards))
 
     def answers(self, top: int) -> list[GraphAnswer]:
         """The entities whose best walks have most weight, of equal ones those with more mass."""

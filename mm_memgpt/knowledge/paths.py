@@ -89,11 +89,7 @@ class PathReader(nn.Module):
             above: (r, t", g) of the words of what it belongs to.
             present: (b, r') True for a relation that is around; r' is 2r where edges are also walked backwards.
         """
-        x = self.dropout(self._embed(words))  # (b, t, d)
-        lengths = mask.sum(-1).cpu()
-        packed, last = self.read(pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False))
-        g, _ = pad_packed_sequence(packed, batch_first=True, total_length=words.shape[1])  # (b, t, d)
-        state = self.first(last.transpose(0, 1).flatten(1))  # (b, d)
+        x, g, state = self.encode(words, mask)
         length = self.length(state).softmax(-1)
         relations = self.relations(names, above)
         weights, looks = [], []
@@ -105,6 +101,14 @@ class PathReader(nn.Module):
             looks.append(look)
             state = self.next(torch.cat([seen, meant], dim=-1), state)
         return Reading(torch.stack(weights, dim=1), length, torch.stack(looks, dim=1))
+
+    def encode(self, words: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The question's words alone (b, t, d) and in their places (b, t, d), and all of it (b, d)."""
+        x = self.dropout(self._embed(words))  # (b, t, d)
+        lengths = mask.sum(-1).cpu()
+        packed, last = self.read(pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False))
+        g, _ = pad_packed_sequence(packed, batch_first=True, total_length=words.shape[1])  # (b, t, d)
+        return x, g, self.first(last.transpose(0, 1).flatten(1))
 
     def walk(self, batch: Mapping[str, Tensor]) -> tuple[Reading, "Flow"]:
         """What the questions of a batch ask for, and where their mass goes; see `knowledge.asked.batch_of`."""

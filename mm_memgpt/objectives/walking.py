@@ -32,9 +32,10 @@ def path_loss(weights: Tensor, length: Tensor, path: Tensor, total: Tensor) -> T
         total: (b,) mass of all walks.
     """
     real = path >= 0
-    taken = weights.log().gather(-1, path.clamp(min=0).unsqueeze(-1)).squeeze(-1)
+    least = torch.finfo(weights.dtype).tiny  # picked before the logarithm, whose gradient at 0 would spoil the rest
+    taken = weights.gather(-1, path.clamp(min=0).unsqueeze(-1)).squeeze(-1).clamp(min=least).log()
     hops = real.sum(-1)
-    asked = length.log().gather(-1, (hops - 1).clamp(min=0).unsqueeze(-1)).squeeze(-1)
+    asked = length.gather(-1, (hops - 1).clamp(min=0).unsqueeze(-1)).squeeze(-1).clamp(min=least).log()
     each = total.log() - taken.masked_fill(~real, 0).sum(-1) - asked
     return each[hops > 0].sum() / (hops > 0).sum().clamp(min=1)
 

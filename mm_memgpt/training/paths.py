@@ -94,7 +94,7 @@ class GraphQuestion(NamedTuple):
 
 def part_of(question: GraphQuestion) -> str:
     """The part a question is for, by its entity and the relations of its path."""
-    said = "\t".join([question.graph.names[question.entity], *question.relations])
+    said = "\t".join([question.graph.knowledge.entities[question.entity], *question.relations])
     tenth = int.from_bytes(sha256(said.encode()).digest()[:8], "big") % 10
     return next(name for name, tenths in PARTS.items() if tenth in tenths)
 

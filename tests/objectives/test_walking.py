@@ -24,3 +24,9 @@ def test_a_known_path_has_the_weight_of_its_relations():
     length = torch.tensor([[0.1, 0.9]] * 2)
     path, total = torch.tensor([[0, 1], [-1, -1]]), torch.tensor([0.72, 1.0])
     assert path_loss(weights, length, path, total).item() == pytest.approx(-log(0.5 * 0.8 * 0.9 / 0.72))
+
+
+def test_a_relation_that_is_not_there_spoils_no_gradient():
+    scores = torch.tensor([[[0.0, 1.0, -torch.inf]]], requires_grad=True)
+    path_loss(scores.softmax(-1), torch.ones(1, 1), torch.tensor([[0]]), torch.ones(1)).backward()
+    assert torch.isfinite(scores.grad).all()
