@@ -9,7 +9,7 @@ import pytest
 
 from mm_memgpt.datasets.entity_names import Name
 from mm_memgpt.datasets.triples import Triple
-from mm_memgpt.knowledge.graph_reader import load_graph_reader
+from mm_memgpt.knowledge.graph_reader import load_graph_reader, question_mentions
 from mm_memgpt.knowledge.paths import PathsConfig
 from mm_memgpt.knowledge.reading import build_graph
 from mm_memgpt.knowledge.surroundings import WalkGraph
@@ -132,3 +132,26 @@ def test_known_paths_may_be_asked_for_too(recipe, tmp_path):
 def test_a_recipe_says_what_is_wrong_with_it():
     with pytest.raises(ValueError, match=r"paths -1\.0 must be at least 0"):
         PathsRecipe(questions="q", graph="g", output="o", paths=-1.0)
+
+
+@pytest.mark.data
+def test_the_entity_of_a_real_question_is_found_by_its_name(data_folder):
+    folder = data_folder / "knowledge"
+    questions = questions_of(
+        PathsRecipe(
+            questions=str(folder / "pathquestion.parquet"),
+            graph=str(folder / "pathquestion_kb.parquet"),
+            graphs="subset",
+            output="none",
+        )
+    )
+    assert len(questions) == 8756
+    some = [each for each in questions if part_of(each) == "val"]
+    assert 700 < len(some) < 1000
+    found = [
+        question.entity in mention.entities
+        for question in some
+        for mention in question_mentions(question.text, question.graph)
+    ]
+    assert sum(found) >= 0.95 * len(some)
+    assert len(found) <= 1.05 * len(some)
