@@ -1,6 +1,7 @@
 """A reader of graph questions learns from answers alone, and answers about entities it never saw."""
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -148,10 +149,9 @@ def test_the_entity_of_a_real_question_is_found_by_its_name(data_folder):
     assert len(questions) == 8756
     some = [each for each in questions if part_of(each) == "val"]
     assert 700 < len(some) < 1000
-    found = [
-        question.entity in mention.entities
-        for question in some
-        for mention in question_mentions(question.text, question.graph)
-    ]
+    found = []
+    for question in some:
+        with suppress(InputError):  # one is called "."
+            found += [question.entity in each.entities for each in question_mentions(question.text, question.graph)]
     assert sum(found) >= 0.95 * len(some)
     assert len(found) <= 1.05 * len(some)
