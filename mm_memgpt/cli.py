@@ -20,7 +20,7 @@ from mm_memgpt.arguments import (
     region,
 )
 from mm_memgpt.cli_memory import add_ask, add_filters, add_forget, add_memory, add_remember, add_timeline
-from mm_memgpt.cli_tasks import add_evaluate_tasks, add_finetune, add_kept, add_predict, add_pretrain
+from mm_memgpt.cli_tasks import add_ask_graph, add_evaluate_tasks, add_finetune, add_kept, add_predict, add_pretrain
 from mm_memgpt.cli_writing import (
     add_chat,
     add_evaluate_code,
@@ -52,6 +52,7 @@ def parser() -> ArgumentParser:
     root.add_argument("--version", action=Version, nargs=0, help="print the version and exit")
     commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
     add_ask(commands)
+    add_ask_graph(commands)
     _add_average(commands)
     _add_calibrate(commands)
     _add_caption(commands)

@@ -25,6 +25,24 @@ MEASURED = {
 EXPLANATIONS = ("integrated_gradients", "occlusion")
 
 
+def add_ask_graph(commands: Action) -> None:
+    """Adds `ask-graph`."""
+    command = commands.add_parser("ask-graph", help="answer questions of several hops over a graph, with the way there")
+    command.add_argument(
+        "questions", nargs="+", metavar="QUESTION", help='names an entity: "what is the job of ada \'s child ?"'
+    )
+    command.add_argument("--graph", required=True, metavar="FILE", help="triples: .tsv, .csv, .parquet or .nt")
+    command.add_argument("--names", metavar="FILE", help="what its entities and relations are called: id and text")
+    command.add_argument("--model", required=True, metavar="DIR", help="the folder that recipes/paths.yaml wrote")
+    command.add_argument(
+        "--entity", metavar="NAME", help="what it is about, where the question does not say it plainly"
+    )
+    command.add_argument("--top", type=positive, default=3, metavar="N", help="answers; default: %(default)s")
+    command.add_argument("--draw", metavar="FILE.svg", help="also draw the ways there")
+    command.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
+    command.set_defaults(run=command_called("ask_graph"), refuse=command.error)
+
+
 def add_finetune(commands: Action) -> None:
     """Adds `finetune`."""
     command = commands.add_parser("finetune", help="learn a task from a table: labels, tags, answers, numbers, ...")

@@ -1,4 +1,4 @@
-"""`mm-memgpt train`: a part of a model, or vectors of entities, by a recipe."""
+"""`mm-memgpt train`: a part of a model, vectors of entities, or a reader of graph questions, by a recipe."""
 
 from argparse import Namespace
 from contextlib import suppress
@@ -6,8 +6,11 @@ from pathlib import Path
 
 import yaml
 
-from mm_memgpt.training.entities import train_file
+from mm_memgpt.training import entities, paths
 from mm_memgpt.training.run import train
+
+KINDS = {"questions": paths.train_file, "model": entities.train_file}
+"""What trains by a recipe that has a key; the first that fits."""
 
 
 def run(arguments: Namespace) -> int:
@@ -17,15 +20,16 @@ def run(arguments: Namespace) -> int:
         InputError: a bad recipe or data, or an output folder that holds another run.
         ImportError: a package that only training needs is not installed.
     """
-    begin = train_file if learns_entities(arguments.recipe) else train
+    keys = keys_of(arguments.recipe)
+    begin = next((begin for key, begin in KINDS.items() if key in keys), train)
     figures = begin(arguments.recipe, arguments.set, arguments.resume)
     print(" ".join(f"{name}={value:.4g}" for name, value in figures.items()))
     return 0
 
 
-def learns_entities(path: str) -> bool:
-    """Whether a recipe names a model of entities; what is wrong with one is said when it is read."""
+def keys_of(path: str) -> set[str]:
+    """The keys of a recipe; what is wrong with one is said when it is read."""
     with suppress(OSError, ValueError, yaml.YAMLError):
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        return isinstance(values, dict) and "model" in values
-    return False
+        return set(values) if isinstance(values, dict) else set()
+    return set()
