@@ -10,6 +10,7 @@ from mm_memgpt.config import AudioConfig
 from mm_memgpt.training.entities_recipe import EntitiesRecipe
 from mm_memgpt.training.finetune_recipe import FinetuneRecipe
 from mm_memgpt.training.long_text import LongTextRecipe
+from mm_memgpt.training.paths import PathsRecipe
 from mm_memgpt.training.pretrain_recipe import PretrainRecipe
 from mm_memgpt.training.recipe import Recipe, Source, read_recipe
 from mm_memgpt.types import InputError
@@ -48,10 +49,16 @@ def refusal(file: Path, *overrides: str) -> str:
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_the_project_s_own_recipes_are_valid(path):
     keys = yaml.safe_load(path.read_text(encoding="utf-8"))
-    kinds = {"task": FinetuneRecipe, "objectives": PretrainRecipe, "reads": LongTextRecipe, "model": EntitiesRecipe}
+    kinds = {
+        "task": FinetuneRecipe,
+        "objectives": PretrainRecipe,
+        "reads": LongTextRecipe,
+        "questions": PathsRecipe,
+        "model": EntitiesRecipe,
+    }
     kind = next((kind for key, kind in kinds.items() if key in keys), Recipe)
     recipe = read_recipe(path, None, kind)
-    assert recipe.data.train if kind is Recipe else recipe.train
+    assert {Recipe: lambda: recipe.data.train, PathsRecipe: lambda: recipe.questions}.get(kind, lambda: recipe.train)()
 
 
 def test_a_file_becomes_dataclasses_with_their_defaults(file):
