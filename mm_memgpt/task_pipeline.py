@@ -186,9 +186,14 @@ class TaskPipeline:
             try:
                 example = self.task.example(table, row)
                 without_target([example], said)
-                examples.append(example)
             except InputError as error:
                 skipped.append(error)
+                continue
+            try:
+                self.task.check(self.model, example)
+                examples.append(example)
+            except InputError as error:
+                skipped.append(InputError(f"{table.place(row)}: {error}"))
         if not examples:
             raise InputError(f"{table.name}: no row can be used; the first: {skipped[0]}")
         predictions = predict_all(self.model, self.task, examples, batch)
@@ -271,7 +276,9 @@ class TaskPipeline:
             made = [_made(make) for _, make in group]
             said = iter(self._predict([one for one in made if isinstance(one, Example)]))
             for (place, _), one in zip(group, made, strict=True):
-                yield place, next(said) if isinstance(one, Example) else one
+                result = next(said) if isinstance(one, Example) else one
+                own = isinstance(one, Example) and isinstance(result, InputError)  # the model's, which knows no place
+                yield place, InputError(f"{place}: {result}") if own else result
 
     @torch.inference_mode()
     def _predict(self, examples: list[Example]) -> list[Prediction | InputError]:

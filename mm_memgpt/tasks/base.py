@@ -264,6 +264,9 @@ class Task:
         explained."""
         raise NotImplementedError
 
+    def check(self, model: nn.Module, example: Example) -> None:
+        """Raises InputError where the model cannot take the example, whatever it is read with."""
+
     def settle(self, predictions: Sequence[Prediction], examples: Sequence[Example]) -> list[Prediction]:
         """Chooses what is chosen on validation rows after learning, such as a threshold; the predictions with that."""
         return list(predictions)

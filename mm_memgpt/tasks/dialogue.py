@@ -40,6 +40,7 @@ class Dialogue(WritingTask):
     roles: ClassVar = {**WritingTask.roles, "conversation": "what tells conversations apart"}
     together = "conversation"
     best = "loss"
+    foresees = True
     OPTIONS: ClassVar = {**WritingTask.OPTIONS, "recent": 2, "forgetful": False, "decoding": {"longest": 40}}
 
     def __init__(

@@ -32,6 +32,7 @@ class Generation(WritingTask):
     needs = ()
     OPTIONS: ClassVar = {**WritingTask.OPTIONS, "smoothing": 0.0, "piece": PIECE}
     best = "loss"
+    foresees = True
 
     def __init__(
         self, columns: Mapping[str, str], labels: Sequence[str] = (), options: Mapping[str, Any] | None = None

@@ -38,6 +38,8 @@ class WritingTask(Task):
     best: ClassVar = "bleu"
     writes: ClassVar = True
     explained: ClassVar = False
+    foresees: ClassVar = False
+    """Whether how well the right text was foreseen is said too."""
 
     def __init__(
         self, columns: Mapping[str, str], labels: Sequence[str] = (), options: Mapping[str, Any] | None = None
@@ -87,6 +89,12 @@ class WritingTask(Task):
     def as_learned(self, example: Example) -> Example:
         """An example as it is learned."""
         return example
+
+    def check(self, model: nn.Module, example: Example) -> None:
+        model.check([example.further])
+        if self.foresees and example.target is not None:
+            learned = self.as_learned(example)
+            model.check([learned.further], [self.learned(learned.target)])
 
     def learned(self, target: Any) -> str:
         """The text that is learned, of what is right."""

@@ -163,7 +163,7 @@ class WritingModel(nn.Module):
         Raises:
             InputError: as `write`.
         """
-        self._check(prompts, texts)
+        self.check(prompts, texts)
         batch = self.placed(self.processor(prompts, texts, cut=False))
         logits = self(batch)
         labels = batch["labels"]
@@ -192,27 +192,9 @@ class WritingModel(nn.Module):
             state = self.model.write(features, state)
         return state
 
-    def _memory_of(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        if "memory_ids" not in batch:
-            return {}
-        state = self.remember(batch["memory_ids"], batch["memory_mask"], batch["memory_source"])
-        memory, mask = self.model.read(state)
-        return {"memory": memory, "memory_mask": mask}
-
-    def _prepared(self, prompts: Sequence[Prompt], how: Decoding) -> tuple[dict[str, Tensor], Decoding]:
-        """The batch, and the choices as far as the context has room: a text is cut where that is full."""
-        self._check(prompts)
-        if self.room is not None:
-            most = min(how.longest, self.room - max(map(self.processor.length, prompts)))
-            how = replace(how, longest=most, shortest=min(how.shortest, most))
-        return self.placed(self.processor(prompts)), how
-
-    def _given(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """A batch as `generate` takes it."""
-        given = {name: value for name, value in batch.items() if not name.startswith("memory_")}
-        return given | self._memory_of(batch)
-
-    def _check(self, prompts: Sequence[Prompt], texts: Sequence[str] | None = None) -> None:
+    def check(self, prompts: Sequence[Prompt], texts: Sequence[str] | None = None) -> None:
+        """Raises InputError where the model has no memory for what is to be remembered, or no room for a prompt, or for
+        a prompt with the text behind it."""
         if not self.remembers and any(prompt.memory for prompt in prompts):
             raise InputError(f"{type(self.model).__name__} has no memory for sentences; take nano or a folder of ours")
         for place, prompt in enumerate(prompts if self.room is not None else ()):
@@ -224,6 +206,26 @@ class WritingModel(nn.Module):
             whole = tokens if texts is None else tokens + len(self.processor.written(texts[place], prompt)) - 1
             if whole > self.room:  # the last token is foreseen, and not read
                 raise InputError(f"text of {whole} tokens is too long for the {self.room} the model can hold; part it")
+
+    def _memory_of(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        if "memory_ids" not in batch:
+            return {}
+        state = self.remember(batch["memory_ids"], batch["memory_mask"], batch["memory_source"])
+        memory, mask = self.model.read(state)
+        return {"memory": memory, "memory_mask": mask}
+
+    def _prepared(self, prompts: Sequence[Prompt], how: Decoding) -> tuple[dict[str, Tensor], Decoding]:
+        """The batch, and the choices as far as the context has room: a text is cut where that is full."""
+        self.check(prompts)
+        if self.room is not None:
+            most = min(how.longest, self.room - max(map(self.processor.length, prompts)))
+            how = replace(how, longest=most, shortest=min(how.shortest, most))
+        return self.placed(self.processor(prompts)), how
+
+    def _given(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """A batch as `generate` takes it."""
+        given = {name: value for name, value in batch.items() if not name.startswith("memory_")}
+        return given | self._memory_of(batch)
 
     def _streamed(self, batch: Mapping[str, Tensor], how: Decoding, stopped: Callable[[], bool]) -> Iterator[str]:
         streamer = TextIteratorStreamer(self.tokenizer, skip_prompt=not self.encodes, skip_special_tokens=True)

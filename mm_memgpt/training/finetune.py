@@ -181,7 +181,9 @@ def _measure(model: TaskModel | WritingModel, task: Task, rows: RowExamples) -> 
     """What measures the task's figures on validation rows, each of them once."""
 
     def measure() -> dict[str, float]:
-        examples = [rows[place] for place in range(len(rows))]
+        examples = [example for place in range(len(rows)) if _fits(model, task, example := rows[place])]
+        if not examples:
+            raise InputError(f"{rows.table.name}: every row is longer than the model holds; give shorter ones")
         training = model.training
         predictions = task.settle(predict_all(model.eval(), task, examples, rows.batch), examples)
         scores = task.score(predictions, examples)
@@ -189,6 +191,14 @@ def _measure(model: TaskModel | WritingModel, task: Task, rows: RowExamples) -> 
         return {name: score.value for name, score in scores.values.items()}
 
     return measure
+
+
+def _fits(model: TaskModel | WritingModel, task: Task, example: Example) -> bool:
+    try:
+        task.check(model, example)
+    except InputError:
+        return False
+    return True
 
 
 @torch.inference_mode()

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from mm_memgpt.datasets.table import read_table
 from mm_memgpt.task_pipeline import load_task
 from mm_memgpt.tasks.adapters import Adapted, AdapterConfig
 from mm_memgpt.tasks.base import Example
@@ -332,6 +333,25 @@ def test_of_validation_rows_as_many_are_written_as_are_asked_for(written, monkey
     monkeypatch.setattr(Generation, "predict", lambda *given: wrote.append(len(given[2])) or predict(*given))
     finetune(replace(written, val=written.train, val_rows=7))
     assert {*wrote} == {7}
+
+
+def test_a_row_that_the_model_cannot_hold_costs_itself_alone(written, tmp_path):
+    val = tmp_path / "val.csv"
+    val.write_text(f"asked,told\nA dog runs .,in the grass .\n{'A dog . ' * 40},runs .\nA,{'A dog . ' * 40}\n")
+    finetune(replace(written, val=str(val)))
+    model = load_task(written.output)
+    measured = model.measure(val)
+    assert len(measured.predictions) == 1
+    assert [re.sub(r"\d+ tokens", "n tokens", str(error)) for error in measured.skipped] == [
+        f"{val}:3: prompt of n tokens is too long for the 64 the model can hold; shorten it",
+        f"{val}:4: text of n tokens is too long for the 64 the model can hold; part it",
+    ]
+    results = [result for _, result in model.predict_table(read_table(val))]
+    assert [isinstance(result, InputError) for result in results] == [False, True, False]
+    assert str(results[1]).startswith(f"{val}:3: prompt of")
+    val.write_text(f"asked,told\n{'A dog . ' * 40},runs .\n")
+    with pytest.raises(InputError, match=r"val.csv: every row is longer than the model holds; give shorter ones"):
+        finetune(replace(written, val=str(val), output=f"{written.output}2"))
 
 
 @pytest.mark.parametrize(
