@@ -44,6 +44,8 @@ def remembering_task(recipe: Recipe) -> Task:
     if recipe.start is not None:
         model.image_encoder.requires_grad_(False)
     model.audio_encoder.freeze()
+    if model.audio_encoder.key is not None:
+        model.audio_encoder.key.requires_grad_(mixture.sound_keys)
     model.config.summary = PROMPT if mixture.summaries > 0 else model.config.summary
     texts = Texts(processor.tokenizer, model.begin(1).item(), recipe.longest)
     bank = MemoryBank(**asdict(replace(model.bank.geometry, slots=mixture.slots, ring=mixture.ring)))

@@ -85,6 +85,8 @@ class Mixture:
     hold_keys: float = 0.0
     """Weight of the loss that holds the keys of captions' sentences to those that the start gives them: as what sees
     photos stays as it is, photos are then found as before."""
+    sound_keys: bool = True
+    """Whether what makes the keys of sounds learns; where sounds are few beside sentences, it is better left alone."""
     maps: str = "runs/maps"
     """Folder that keeps what the trunks make of photos and sounds; all runs may share it."""
 

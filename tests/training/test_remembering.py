@@ -63,6 +63,11 @@ def task(remembering, tmp_path):
     return build_task(read_recipe(remembering(tmp_path, {"keys": 0.0})))
 
 
+def test_what_makes_keys_of_sounds_learns_unless_it_is_left_alone(remembering, tmp_path, task):
+    kept = build_task(read_recipe(remembering(tmp_path, {"sound_keys": False})))
+    assert [each.model.audio_encoder.key.weight.requires_grad for each in (task, kept)] == [True, False]
+
+
 def test_clips_are_made_of_the_first_photos_and_only_where_they_have_a_share(remembering, tmp_path, task):
     makers = [part.makers["clips"].__self__ for part in task.examples(None)]
     assert [memories.clips for memories in makers] == [[], []]
