@@ -7,10 +7,12 @@ from pathlib import Path
 import yaml
 
 from mm_memgpt.training import entities, paths
+from mm_memgpt.training.entities_recipe import EntitiesRecipe
+from mm_memgpt.training.recipe import read_recipe
 from mm_memgpt.training.run import train
 
-KINDS = {"questions": paths.train_file, "model": entities.train_file}
-"""What trains by a recipe that has a key; the first that fits."""
+KINDS = {"questions": (paths.PathsRecipe, paths.train), "model": (EntitiesRecipe, entities.train)}
+"""The recipe that has a key, and what runs it; the first that fits."""
 
 
 def run(arguments: Namespace) -> int:
@@ -21,8 +23,12 @@ def run(arguments: Namespace) -> int:
         ImportError: a package that only training needs is not installed.
     """
     keys = keys_of(arguments.recipe)
-    begin = next((begin for key, begin in KINDS.items() if key in keys), train)
-    figures = begin(arguments.recipe, arguments.set, arguments.resume)
+    found = next((kind for key, kind in KINDS.items() if key in keys), None)
+    if found is None:
+        figures = train(arguments.recipe, arguments.set, arguments.resume)
+    else:
+        kind, begin = found
+        figures = begin(read_recipe(arguments.recipe, arguments.set, kind), arguments.resume)
     print(" ".join(f"{name}={value:.4g}" for name, value in figures.items()))
     return 0
 

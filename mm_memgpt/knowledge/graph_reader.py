@@ -127,7 +127,10 @@ class GraphReader:
         Raises:
             InputError: no entity of the graph is named, none that has an edge, or no walk leads anywhere.
         """
-        return self.walked(question, graph, entity).answers(top)
+        found = self.walked(question, graph, entity).answers(top)
+        if not found:
+            raise InputError(f"{question!r}: no walk over the graph fits it; ask otherwise, or name its entity")
+        return found
 
     def walked(self, question: str, graph: WalkGraph, entity: str | None = None) -> Walked:
         """As `ask`, all walks from the entity that the question fits best."""

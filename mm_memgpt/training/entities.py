@@ -8,7 +8,6 @@ b queries   k tails of all of them
 
 from collections.abc import Callable
 from itertools import chain
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,9 +22,8 @@ from mm_memgpt.knowledge.entity_embeddings import EntityEmbeddings
 from mm_memgpt.knowledge.graph import KnowledgeGraph
 from mm_memgpt.knowledge.reading import build_graph, numbered
 from mm_memgpt.training.entities_recipe import EntitiesRecipe
-from mm_memgpt.training.recipe import read_recipe
 from mm_memgpt.training.run import run
-from mm_memgpt.training.stream import Ordered, Skip
+from mm_memgpt.training.stream import Shuffled, Skip
 from mm_memgpt.training.task import Task
 from mm_memgpt.types import InputError
 
@@ -70,7 +68,7 @@ def _is_usable(row: Any, skip: Skip) -> bool:
     return True
 
 
-class QueryExamples(Ordered):
+class QueryExamples(Shuffled):
     """Queries with their tails, for all epochs in a row.
 
     Args:
@@ -80,22 +78,11 @@ class QueryExamples(Ordered):
     """
 
     def __init__(self, queries: Queries, epochs: float = 1, seed: int | None = None) -> None:
-        self.queries, self.seed = queries, seed
-        self.length = max(1, round(epochs * len(queries)))
-        super().__init__()
-
-    def __len__(self) -> int:
-        return self.length
-
-    def _order(self, epoch: int) -> np.ndarray:
-        if self.seed is None:
-            return np.arange(len(self.queries))
-        return np.random.default_rng((self.seed, epoch)).permutation(len(self.queries))
+        self.queries = queries
+        super().__init__(len(queries), epochs, seed)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        epoch, position = divmod(index, len(self.queries))
-        row = int(self.order(epoch)[position])
-        queries = self.queries
+        row, queries = self.place(index), self.queries
         return {"head": queries.head[row], "relation": queries.relation[row], "tails": queries.of(row)}
 
 
@@ -120,18 +107,13 @@ def spread_evenly(queries: Queries, most: int) -> Queries:
     return Queries(queries.head[rows], queries.relation[rows], begins, np.concatenate(tails))
 
 
-def train_file(path: str | Path, overrides: list[str] | None = None, resume: bool = False) -> dict[str, float]:
-    """Runs a recipe in YAML to its end, keeps the best vectors in its folder, and returns the last validation figures.
+def train(recipe: EntitiesRecipe, resume: bool = False) -> dict[str, float]:
+    """Runs a recipe to its end, keeps the best vectors in its folder, and returns the last validation figures.
 
     Raises:
-        InputError: a bad recipe or data, or an output folder that holds another run.
+        InputError: bad data, or an output folder that holds another run.
         ImportError: a package that only training needs is not installed; the message names the extra.
     """
-    return train(read_recipe(path, overrides, EntitiesRecipe), resume)
-
-
-def train(recipe: EntitiesRecipe, resume: bool = False) -> dict[str, float]:
-    """As `train_file`, of a recipe that is at hand."""
 
     def build(skip: Skip) -> tuple[Task, QueryExamples, QueryExamples]:
         splits = read_splits(recipe, skip)

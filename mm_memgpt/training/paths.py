@@ -24,10 +24,10 @@ from mm_memgpt.knowledge.paths import PathReader, PathsConfig
 from mm_memgpt.knowledge.reading import read_graph
 from mm_memgpt.knowledge.surroundings import Surroundings, WalkGraph
 from mm_memgpt.objectives.walking import Walking
-from mm_memgpt.training.recipe import Optimiser, read_recipe
+from mm_memgpt.training.recipe import Optimiser
 from mm_memgpt.training.run import run
 from mm_memgpt.training.skipped import Skipped
-from mm_memgpt.training.stream import Ordered, Skip
+from mm_memgpt.training.stream import Shuffled, Skip
 from mm_memgpt.training.task import Task
 from mm_memgpt.types import InputError
 
@@ -178,26 +178,16 @@ def _number(known: Mapping[str, int], name: str, place: str) -> int:
     return known[name]
 
 
-class QuestionExamples(Ordered):
+class QuestionExamples(Shuffled):
     """The questions of all epochs in a row, each epoch in another order."""
 
     def __init__(self, questions: Sequence[GraphQuestion], epochs: float, seed: int | None, hops: int) -> None:
-        self.questions, self.seed, self.hops = list(questions), seed, hops
-        self.length = max(1, round(epochs * len(self.questions)))
+        self.questions, self.hops = list(questions), hops
         self.known: dict[tuple[str, int], Surroundings] = {}
-        super().__init__()
-
-    def __len__(self) -> int:
-        return self.length
-
-    def _order(self, epoch: int) -> np.ndarray:
-        count = len(self.questions)
-        return np.arange(count) if self.seed is None else np.random.default_rng((self.seed, epoch)).permutation(count)
+        super().__init__(len(self.questions), epochs, seed)
 
     def __getitem__(self, index: int) -> tuple[GraphQuestion, Asked]:
-        epoch, position = divmod(index, len(self.questions))
-        number = int(self.order(epoch)[position])
-        question = self.questions[number]
+        question = self.questions[self.place(index)]
         place = (question.name, question.entity)
         if place not in self.known:
             self.known[place] = question.graph.around(question.entity, self.hops)
@@ -217,18 +207,13 @@ def collate(examples: Sequence[tuple[GraphQuestion, Asked]], config: PathsConfig
     return batch_of(asked, config.buckets) | {"answers": torch.from_numpy(np.concatenate(answers)), "path": paths}
 
 
-def train_file(path: str | Path, overrides: list[str] | None = None, resume: bool = False) -> dict[str, float]:
-    """Runs a recipe in YAML to its end, keeps the best reader in its folder, and returns the last validation figures.
+def train(recipe: PathsRecipe, resume: bool = False) -> dict[str, float]:
+    """Runs a recipe to its end, keeps the best reader in its folder, and returns the last validation figures.
 
     Raises:
-        InputError: a bad recipe or data, or an output folder that holds another run.
+        InputError: bad data, or an output folder that holds another run.
         ImportError: a package that only training needs is not installed; the message names the extra.
     """
-    return train(read_recipe(path, overrides, PathsRecipe), resume)
-
-
-def train(recipe: PathsRecipe, resume: bool = False) -> dict[str, float]:
-    """As `train_file`, of a recipe that is at hand."""
 
     def build(skipped: Skipped) -> tuple[Task, Any, Any]:
         config = recipe.model

@@ -44,6 +44,34 @@ class Ordered(Dataset):
         self.order = lru_cache(maxsize=2)(self._order)
 
 
+class Shuffled(Ordered):
+    """All epochs in a row of what can be counted, each in another order; in its own order where there is no seed.
+
+    Args:
+        count: how many there are.
+        epochs: passes; a part of one is cut off.
+        seed: of the order.
+    """
+
+    def __init__(self, count: int, epochs: float, seed: int | None) -> None:
+        self.count, self.seed = count, seed
+        self.length = max(1, round(epochs * count))
+        super().__init__()
+
+    def __len__(self) -> int:
+        return self.length
+
+    def place(self, index: int) -> int:
+        """Which one it is that comes at an index."""
+        epoch, position = divmod(index, self.count)
+        return int(self.order(epoch)[position])
+
+    def _order(self, epoch: int) -> np.ndarray:
+        if self.seed is None:
+            return np.arange(self.count)
+        return np.random.default_rng((self.seed, epoch)).permutation(self.count)
+
+
 class SampleStream(Ordered):
     """The samples of all epochs in a row.
 

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -65,6 +66,12 @@ def test_an_entity_that_no_edge_leaves_is_one_line():
         reader.ask("what of rome ?", graph)
     with pytest.raises(InputError, match="the graph has inverses=True, the model False"):
         reader.ask("what of rome ?", GRAPH)
+
+
+def test_a_question_that_no_walk_fits_is_one_line(reader, monkeypatch):
+    monkeypatch.setattr("mm_memgpt.knowledge.graph_reader.best_weights", lambda *given: np.zeros(given[-1]))
+    with pytest.raises(InputError, match=r"^'of ada \?': no walk over the graph fits it; ask otherwise"):
+        reader.ask("of ada ?", GRAPH)
 
 
 def test_a_reader_is_kept_and_read_again(reader, tmp_path):
