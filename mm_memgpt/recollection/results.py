@@ -79,6 +79,24 @@ class WordEvidence:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Link:
+    """Two sources of an answer that are connected in the graph that fusion makes of what was read."""
+
+    one: int
+    """Place among the answer's sources."""
+    other: int
+    """Place among them, behind `one`."""
+    kind: str
+    """What the other is to the one, of `fusion.graph.EDGE_KINDS`; two that are connected in several ways have a link
+    for each."""
+    name: str = ""
+    """What both name, of a "relation"."""
+    weight: float
+    """Share of what one of them receives in the graph's first round of messages that comes from the other, 0 to 1, the
+    larger of both ways; 0 where the model makes no messages, or was not given the relation."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Answer:
     """An answer with what it rests on; str() gives its text."""
 
@@ -94,6 +112,10 @@ class Answer:
     """Its words."""
     sources: tuple[Source, ...]
     """What it rests on, the most evidence first; older notes that say otherwise come behind."""
+    links: tuple[Link, ...] = ()
+    """How its sources are connected."""
+    path: tuple[tuple[str, str, str], ...] = ()
+    """The facts that lead to it, one after another, as (head, relation, tail); empty where none does."""
 
     def __str__(self) -> str:
         return self.text
