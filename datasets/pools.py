@@ -140,14 +140,23 @@ def read_pools(folder: Path, part: str, folds: Sequence[int] | None = None) -> P
     if part not in PARTS:
         raise InputError(f"{part!r} is no part; known: {', '.join(PARTS)}")
     folds = FOLDS[part] if folds is None else tuple(folds)
-    photos = f"flickr8k/{part}.parquet"
-    captions = [row["captions"] for row in ParquetReader(folder / photos).values("captions")]
     return Pools(
-        photos=tuple(Photo(Row(photos, number), facts(written)) for number, written in enumerate(captions)),
+        photos=read_photos(folder, part),
         sounds=_sounds(folder, folds),
         digits=_digits(folder, part),
         sentences=_sentences(folder, part),
     )
+
+
+def read_photos(folder: Path, part: str) -> tuple[Photo, ...]:
+    """The photos of one part of Flickr8k, and what is certain of each.
+
+    Raises:
+        InputError: a file that cannot be read.
+    """
+    file = f"flickr8k/{part}.parquet"
+    captions = [row["captions"] for row in ParquetReader(folder / file).values("captions")]
+    return tuple(Photo(Row(file, number), facts(written)) for number, written in enumerate(captions))
 
 
 def _sounds(folder: Path, folds: Sequence[int]) -> tuple[Heard, ...]:

@@ -248,9 +248,12 @@ class FusionConfig:
     """Whether the tokens of each modality read those of the others."""
     relations: bool = False
     """Whether it learned to read edges that knowledge from outside gives; else an answer's facts are read without."""
+    entity_width: int = 0
+    """Numbers in the vector of an entity that joins the tokens of what names it; 0 where none does."""
 
     def __post_init__(self) -> None:
         require(0 <= self.graph_layers <= 2, f"graph_layers {self.graph_layers} must be 0, 1 or 2; try graph_layers=1")
+        require(self.entity_width >= 0, f"entity_width {self.entity_width} must be at least 0; try entity_width=200")
 
 
 @dataclass(kw_only=True)

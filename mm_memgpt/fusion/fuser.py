@@ -13,6 +13,7 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 
 from mm_memgpt.fusion.cross_attention import CrossAttentionFusion
+from mm_memgpt.fusion.entities import EntityProjection
 from mm_memgpt.fusion.graph import EDGE_KINDS, GraphFusion, check_relations, edge_features
 from mm_memgpt.fusion.order import OrderEmbedding
 from mm_memgpt.layers.attention import Attention
@@ -48,11 +49,18 @@ class MultimodalFuser(nn.Module):
     """Messages between slots, then cross-attention between modalities, then attention pooling into a readout.
 
     Graph and cross-attention are residual and begin as identity; each can be left out (`graph_layers` 0). With `order`,
-    each slot of a state is first told when it was, which begins as identity too; tokens by modality have no order.
+    each slot of a state is first told when it was, which begins as identity too; tokens by modality have no order. With
+    an `entity_width`, vectors of entities can join the tokens of what names them, likewise.
     """
 
     def __init__(
-        self, width: int, heads: int, graph_layers: int = 1, order: bool = False, cross_attention: bool = True
+        self,
+        width: int,
+        heads: int,
+        graph_layers: int = 1,
+        order: bool = False,
+        cross_attention: bool = True,
+        entity_width: int = 0,
     ) -> None:
         super().__init__()
         self.width = width
@@ -63,6 +71,7 @@ class MultimodalFuser(nn.Module):
         self.readout = Attention(width, heads)
         with torch.random.fork_rng(devices=[]):  # of one seed, all else begins as it would without
             self.order = OrderEmbedding(width) if order else None
+            self.entities = EntityProjection(width, entity_width) if entity_width else None
 
     def forward(
         self,
@@ -70,6 +79,7 @@ class MultimodalFuser(nn.Module):
         relations: Tensor | None = None,
         alignment: bool = False,
         masks: dict[str, Tensor] | None = None,
+        entities: Tensor | None = None,
     ) -> Fused:
         """Fuses the used slots of a state, or tokens by modality (then this is `fuse`).
 
@@ -78,26 +88,38 @@ class MultimodalFuser(nn.Module):
             relations: (b, s, s) boolean or weights, further edges between the slots.
             alignment: whether to return how much each token read of each other.
             masks: beside tokens, (b, m1), ... by modality, True where a token is real; a state has its own.
+            entities: beside a state, (b, s, e) vectors of the entities that its slots are linked to, 0 where none is.
 
         Raises:
-            ValueError: another width than the fuser's, relations of another shape, masks beside a state, or an
-                alignment that nothing makes.
+            ValueError: another width than the fuser's, relations or entities of another shape, masks beside a state,
+                entities beside tokens or for a fuser without an entity width, or an alignment that nothing makes.
         """
+        if entities is not None and (self.entities is None or isinstance(memory, dict)):
+            raise ValueError("entities join the slots of a state, by a fuser with an entity_width; leave them out")
         if alignment and self.cross_attention is None:
             raise ValueError("this fuser has no cross-attention to align by; set fusion.cross_attention to true")
         if isinstance(memory, dict):
             return self.fuse(memory, masks, relations, alignment)
         if masks is not None:
             raise ValueError("a memory state has masks of its own; leave masks out")
-        return self._fused(memory, relations, alignment, self.order)
+        return self._fused(memory, relations, alignment, self.order, entities)
 
     def _fused(
-        self, state: MemoryState, relations: Tensor | None, alignment: bool, order: OrderEmbedding | None = None
+        self,
+        state: MemoryState,
+        relations: Tensor | None,
+        alignment: bool,
+        order: OrderEmbedding | None = None,
+        entities: Tensor | None = None,
     ) -> Fused:
         if state.sums.shape[-1] != self.width:
             raise ValueError(f"memory width {state.sums.shape[-1]} is not the fuser's {self.width}; build both alike")
+        if entities is not None:
+            entities = entities.take_along_dim(arrived(state).unsqueeze(-1), 1)
         state, relations = used_slots(state, relations)
         tokens, mask = self._tokens(state, order)
+        if entities is not None:
+            tokens = self.entities(tokens, mask, entities)
         tokens = self.graph(tokens, mask, *edge_features(state, relations))
         aligned = None
         if self.cross_attention is not None:
@@ -176,14 +198,31 @@ def used_slots(state: MemoryState, relations: Tensor | None = None) -> tuple[Mem
     """
     if relations is not None:
         check_relations(relations, state)
-    used = state.items > 0
-    arrival = state.arrival.masked_fill(~used, torch.iinfo(state.arrival.dtype).max)
-    order = arrival.argsort(dim=-1, stable=True)[:, : max(1, int(used.sum(-1).max()))]
+    order = arrived(state)
     rows = torch.arange(len(order), device=order.device).unsqueeze(-1)
     pairs = (rows.unsqueeze(-1), order.unsqueeze(-1), order.unsqueeze(-2))
     *parts, similarity = state
     state = MemoryState(*(part[rows, order] for part in parts), similarity[pairs])
     return state, None if relations is None else relations[pairs]
+
+
+def arrived(state: MemoryState) -> Tensor:
+    """(b, n): the places of the n slots that are used in the fullest row, by arrival."""
+    used = state.items > 0
+    arrival = state.arrival.masked_fill(~used, torch.iinfo(state.arrival.dtype).max)
+    return arrival.argsort(dim=-1, stable=True)[:, : max(1, int(used.sum(-1).max()))]
+
+
+def of_slots(state: MemoryState, items: Tensor) -> Tensor:
+    """What is known of items, for the slots that hold them: (b, s, ...) of (b, n, ...); 0 for an empty slot.
+
+    A slot that holds several items has what is known of its newest. Items are counted in the order in which they were
+    written into an empty memory, those that are real.
+    """
+    rows = torch.arange(len(items), device=items.device).unsqueeze(-1)
+    found = items[rows, state.arrival.clamp_min(0)]
+    empty = (state.items == 0).reshape(*state.items.shape, *[1] * (items.ndim - 2))
+    return found.masked_fill(empty, 0)
 
 
 def _checked(tokens: dict[str, Tensor], masks: dict[str, Tensor], width: int) -> dict[str, Tensor]:

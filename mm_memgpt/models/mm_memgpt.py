@@ -78,7 +78,12 @@ class MMMemGPTForConditionalGeneration(Senses, PreTrainedModel, GenerationMixin)
         )
         fusion = config.fusion
         self.fuser = MultimodalFuser(
-            config.width, fusion.heads, fusion.graph_layers, fusion.order, fusion.cross_attention
+            config.width,
+            fusion.heads,
+            fusion.graph_layers,
+            fusion.order,
+            fusion.cross_attention,
+            fusion.entity_width,
         )
         self.decoder = build_decoder(config.decoder, config.width)
         if attention not in (None, "sdpa"):

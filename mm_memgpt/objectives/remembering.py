@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mm_memgpt.encoders.items import join
-from mm_memgpt.fusion.fuser import Fused
+from mm_memgpt.fusion.fuser import Fused, of_slots
 from mm_memgpt.fusion.packing import selected
 from mm_memgpt.memory.bank import MemoryBank
 from mm_memgpt.objectives.contrastive import HIGHEST_SCALE, contrastive_loss
@@ -26,6 +26,9 @@ PLAIN = ("captions", "clips")
 
 PLAIN_TEXT = ("language", "reading", "replies")
 """Kinds of plain text: what is learned of it is how likely words are, so labels are not smoothed."""
+
+ANSWERED = {"questions": "right", "facts": "facts_right"}
+"""Kinds whose texts are answers, and what the share of those that are right is called."""
 
 PAIRED = ("captions", "sounds", "clips")
 """Kinds whose memory is one thing and whose text is a sentence about it, so that their keys can be compared."""
@@ -58,6 +61,14 @@ def perceived(model: nn.Module, bunch: dict[str, Tensor]) -> Features:
 def remembered(model: nn.Module, bunch: dict[str, Tensor], bank: MemoryBank) -> MemoryState:
     """The items of b memories, written into a bank in their order."""
     return bank.write(bank.empty(len(bunch["order"]), device=bunch["order"].device), perceived(model, bunch))
+
+
+def fused_of(model: nn.Module, state: MemoryState, bunch: dict[str, Tensor]) -> Fused:
+    """A memory fused with what is known from outside of its items, where there is something."""
+    known = {name: of_slots(state, bunch[name]) for name in ("relations", "entities") if name in bunch}
+    if "relations" in known:
+        known["relations"] = of_slots(state, known["relations"].mT).mT
+    return model.fuser(state, **known)
 
 
 def answer_logits(model: nn.Module, fused: Fused | None, bunch: dict[str, Tensor]) -> Tensor:
@@ -136,8 +147,8 @@ class Remembering:
         """The loss of one kind of example, its parts by name, and the fused memories, where there are any."""
         training, parts = model.training, {}
         state = remembered(model, bunch, self.bank if training else model.bank) if "order" in bunch else None
-        fused = None if state is None else model.fuser(state)
-        watched = training and self.looking > 0 and kind == "questions"
+        fused = None if state is None else fused_of(model, state, bunch)
+        watched = training and self.looking > 0 and kind in ANSWERED
         with noticed(model, answer_place(bunch["learned"])) if watched else nullcontext() as weights:
             logits = answer_logits(model, fused, bunch)
         text, learned = (bunch[name][:, -logits.shape[1] :] for name in ("input_ids", "learned"))
@@ -150,8 +161,8 @@ class Remembering:
             parts["held"] = divergence(chosen, of_learned(self._before(bunch), learned))
             loss = (1 - self.hold) * loss + self.hold * parts["held"]
         parts[kind] = loss.detach()
-        if kind == "questions":
-            parts["right"] = right(logits, text, learned).float().mean()
+        if kind in ANSWERED:
+            parts[ANSWERED[kind]] = right(logits, text, learned).float().mean()
         if kind == "captions" and training:
             loss = self.rehearsal * loss
         if held and self.hold_keys > 0 and (sentences := held_sentences(kind, bunch)):

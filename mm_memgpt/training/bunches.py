@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 from torch.nn.utils.rnn import pad_sequence
 
 from mm_memgpt.training.items import Item, Text
@@ -43,7 +44,7 @@ class Bunches:
         Returns:
             of `memory_of`, where there is any item, and input_ids, attention_mask and `learned` (r, t), True where a
             token is to be learned, and `owner` (r), the memory that each text is about, `about` (r, s), True for the
-            sources that settle it, and of `prior_of`. Behind prompts, padding is on the left.
+            sources that settle it, of `prior_of` and of `knowledge_of`. Behind prompts, padding is on the left.
         """
         texts = [text for example in examples for text in example["text"]]
         prompted = any(text.given > 1 for text in texts)
@@ -61,6 +62,7 @@ class Bunches:
             "owner": torch.tensor(owner),
             "about": about,
             **prior_of(texts),
+            **knowledge_of(examples),
         }
 
 
@@ -73,6 +75,18 @@ def prior_of(texts: Sequence[Text]) -> dict[str, Tensor]:
         "prior_token": fill([torch.tensor([token for token, _ in text.prior], dtype=torch.long) for text in texts]),
         "prior": fill([torch.tensor([value for _, value in text.prior]) for text in texts]),
     }
+
+
+def knowledge_of(examples: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
+    """relations (b, n, n) between the items of b memories and entities (b, n, e) that they are linked to, as given."""
+    found = {}
+    if "relations" in examples[0]:
+        most = max(len(example["relations"]) for example in examples)
+        rows = [example["relations"] for example in examples]
+        found["relations"] = torch.stack([pad(row, (0, most - len(row)) * 2) for row in rows])
+    if "entities" in examples[0]:
+        found["entities"] = pad_sequence([example["entities"] for example in examples], batch_first=True)
+    return found
 
 
 def memory_of(rows: Sequence[Sequence[Item]], pad: int) -> dict[str, Tensor]:

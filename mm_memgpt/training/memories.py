@@ -53,6 +53,9 @@ NOTES = 3
 READ, SHOWN = "What does the {}note say?", "What does the {}photo show?"
 """How a note, or a photo, is asked for as a whole."""
 
+Maker = Callable[[Random], dict[str, Any] | None]
+"""Makes an example, or None where it comes to nothing."""
+
 BY_END = 0.5
 """Share of training's memories whose items come in the order of their ends; the others come source by source."""
 
@@ -93,7 +96,7 @@ class Memories:
         self.clips, self.speech, self.priors, self.mirrored = clips, speech, priors, mirrored
 
     @property
-    def makers(self) -> dict[str, Callable[[Random], dict[str, Any] | None]]:
+    def makers(self) -> dict[str, Maker]:
         """What makes an example, by its kind."""
         return {
             "captions": self.caption,
@@ -287,9 +290,17 @@ def maps_of(pools: Pools, library: Library) -> dict[str, Maps]:
 
 
 def examples_of(
-    recipe: Recipe, library: Library, texts: Texts, motion: MotionConfig | None, tokens: int, skip: Skip
+    recipe: Recipe,
+    library: Library,
+    texts: Texts,
+    motion: MotionConfig | None,
+    tokens: int,
+    skip: Skip,
+    about: Callable[[str], Maker] | None = None,
 ) -> tuple[Examples, Examples]:
     """The examples of the whole run, and those of validation; an item of a sentence holds so many tokens.
+
+    With `about`, which makes a maker of a part's name, photos come with facts, too.
 
     Raises:
         InputError: as `read_memories`, or texts that cannot be read.
@@ -298,6 +309,7 @@ def examples_of(
     train, val = (
         read_memories(recipe, library, texts, part, motion).makers
         | plain_makers(recipe.data, mixture.shares, texts, tokens, part, skip)
+        | ({} if about is None else {"facts": about(part)})
         for part in ("train", "val")
     )
     return (

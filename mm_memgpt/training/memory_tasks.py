@@ -11,6 +11,7 @@ from mm_memgpt.objectives.recalling import Recalling
 from mm_memgpt.objectives.remembering import Remembering
 from mm_memgpt.training.bunches import Bunches
 from mm_memgpt.training.items import Texts
+from mm_memgpt.training.knowing import check_fusion, facts_of
 from mm_memgpt.training.library import Library
 from mm_memgpt.training.memories import examples_of
 from mm_memgpt.training.mixture import Examples
@@ -49,12 +50,15 @@ def remembering_task(recipe: Recipe) -> Task:
     model.config.summary = PROMPT if mixture.summaries > 0 else model.config.summary
     texts = Texts(processor.tokenizer, model.begin(1).item(), recipe.longest)
     bank = MemoryBank(**asdict(replace(model.bank.geometry, slots=mixture.slots, ring=mixture.ring)))
+    if mixture.facts > 0:
+        check_fusion(recipe.knowledge, model.config.fusion)
     half = recipe.optimiser.precision == "bf16"
     weights = (mixture.hold, mixture.looking, mixture.rehearsal, mixture.hold_keys)
     objective = Remembering(bank, recipe.smoothing, mixture.keys, half, before, *weights)
     collate = Bunches(processor.tokenizer.pad_token_id)
     tokens = model.config.tokens_per_item
-    examples = partial(examples_of, recipe, library, texts, model.config.motion, tokens)
+    about = partial(facts_of, recipe, library, texts, before or model, processor) if mixture.facts > 0 else None
+    examples = partial(examples_of, recipe, library, texts, model.config.motion, tokens, about=about)
     return Task(model, objective, None, collate, keeper(model, processor), given="examples", examples=examples)
 
 

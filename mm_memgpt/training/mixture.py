@@ -18,10 +18,13 @@ from mm_memgpt.types import InputError
 ATTEMPTS = 100
 """How often a kind is tried for one place: some scenes settle no question, and some samples are broken."""
 
-KINDS = ("captions", "clips", "sounds", "questions", "summaries", "speech", "notes", "language", "reading", "replies")
+KINDS = (
+    *("captions", "clips", "sounds", "questions", "summaries", "speech", "notes", "language", "reading", "replies"),
+    "facts",
+)
 """What can be written about a memory: a photo's sentences, a clip's, a sound's, answers, a whole scene's sentence, the
 words that are said, and what a note says; and plain text: a passage alone, one behind what came before it, and a
-reply."""
+reply; and answers about a photo that a fact settles."""
 
 PROSE = ("language", "reading")
 """Kinds that are made of running texts."""
@@ -51,6 +54,8 @@ class Mixture:
     """Share of passages of `data.texts`, with the sentences before them in the memory."""
     replies: float = 0.0
     """Share of replies of `data.replies`, with what they are about in the memory."""
+    facts: float = 0.0
+    """Share of photos with facts of `knowledge`, and a question that one of them settles."""
     described: float = 0.0
     """Chance that, beside its questions, a sentence about one of a scene's photos is learned, asked for by place."""
     clip_photos: int = 2000

@@ -89,6 +89,18 @@ class DataSettings:
 
 
 @dataclass(kw_only=True)
+class Knowledge:
+    """Which facts come with photos, and how they reach the model."""
+
+    facts: str = "knowledge"
+    """Folder below `data.root` with WordNet's triples and names: wn18rr.parquet and wn18rr_names.parquet."""
+    relations: bool = True
+    """Whether what names a fact's head is linked to the fact in the graph of fusion."""
+    entities: str | None = None
+    """Folder that a recipe of entities wrote, whose vectors join the tokens of what names them; None for none."""
+
+
+@dataclass(kw_only=True)
 class Augment:
     """How a training photo is cropped before it is squeezed to the square."""
 
@@ -237,6 +249,8 @@ class Recipe:
     """Contrastive: weight that the keys are given afterwards when the best of the beams is chosen."""
     remember: Mixture = field(default_factory=Mixture)
     """Remembering: which examples come, and how memories are disturbed."""
+    knowledge: Knowledge = field(default_factory=Knowledge)
+    """Remembering: what is known of things in photos, for the share `facts`."""
     recall: Recall = field(default_factory=Recall)
     """Recalling: how long the texts are, and how much is asked of them."""
     checkpoints: int = 4

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from transformers import PreTrainedTokenizerFast
 
 from mm_memgpt.config import AudioConfig, FusionConfig
+from mm_memgpt.datasets.photo_facts import SYNSETS
 from mm_memgpt.datasets.pools import Heard, Photo, Pools, Row
 from mm_memgpt.datasets.templates import SOUNDS
 from mm_memgpt.datasets.things import facts
@@ -152,7 +153,7 @@ def world(tmp_path_factory, film) -> Path:
     """A folder laid out as the project's data: photos of one thing each, tones, digits, sentences; and a tokenizer.
 
     Photo i of a part is of thing i, sound i of class i modulo 10 and fold 1 + i // 10, digit i is said by recording i;
-    three clips of two seconds say a word in each.
+    three clips of two seconds say a word in each; and of each thing it is known what it is a kind of, and a part.
     """
     folder = tmp_path_factory.mktemp("world")
     captions = [[f"A {thing} ."] * 5 for thing in THINGS]
@@ -175,6 +176,20 @@ def world(tmp_path_factory, film) -> Path:
         index=list(range(10)),
         duration=[0.4] * 10,
     )
+    synsets = [(SYNSETS[thing], thing) for thing in THINGS]
+    ends = [(f"{begin}{synset}", f"{what} {thing}") for begin, what in ENDS for synset, thing in synsets]
+    table(
+        folder / "knowledge/wn18rr.parquet",
+        head=[synset for synset, _ in synsets] * 2,
+        relation=["_hypernym"] * len(synsets) + ["_has_part"] * len(synsets),
+        tail=[end for end, _ in ends],
+    )
+    names = [*synsets, *ends]
+    table(
+        folder / "knowledge/wn18rr_names.parquet",
+        id=[synset for synset, _ in names],
+        text=[f"{name}, something" for _, name in names],
+    )
     clips = [film(folder / f"{number}.mp4", (40 * number, 200 - 40 * number), fps=12) for number in range(3)]
     table(
         folder / "video/grid_s1_train.parquet",
@@ -190,6 +205,9 @@ def world(tmp_path_factory, film) -> Path:
 
 KNOWN = "Was a sound ever heard when it was here? How many photos showed a note that says seven? yes no one blue red"
 
+
+ENDS = (("kind", "sort of"), ("part", "piece of"))
+"""What facts about a thing lead to: the beginnings of an identifier and of a name."""
 
 EARS = {"trunk": "test_efficientnet", "times": 3, "heads": 4}
 

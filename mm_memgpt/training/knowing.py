@@ -1,0 +1,220 @@
+"""Examples of a photo with facts: what it shows is known from the photo, the answer from a fact that is in the memory.
+
+Notable: which facts a photo is linked to is not told by people's captions but by names in what the model itself says of
+it, right or wrong, as when it is asked; in training some links are lost and some are wrong, so that the photo is looked
+at, too.
+
+n items   e entity width
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from mm_memgpt.config import FusionConfig
+from mm_memgpt.datasets.chance import draw, happens
+from mm_memgpt.datasets.photo_facts import MADE_UP, SYNSETS, Known, PhotoQuestion, ThingFact, read_known
+from mm_memgpt.datasets.pools import Photo, read_photos
+from mm_memgpt.datasets.things import mentioned
+from mm_memgpt.knowledge.entity_embeddings import EntityEmbeddings
+from mm_memgpt.knowledge.saying import sentence_of
+from mm_memgpt.memory.item import Fact
+from mm_memgpt.models.mm_memgpt import MMMemGPTForConditionalGeneration
+from mm_memgpt.models.processor import MMMemGPTProcessor
+from mm_memgpt.models.writer import Writer
+from mm_memgpt.training.items import Item, Texts
+from mm_memgpt.training.library import Library
+from mm_memgpt.training.maps import Maps, fingerprint
+from mm_memgpt.training.recipe import Knowledge, Recipe, Source
+from mm_memgpt.types import InputError
+
+LOST, WRONG = 0.15, 0.1
+"""Chance in training that a photo is not linked to a fact that its words name, and that it is to another."""
+
+GROUP = 16
+"""Photos that are described at a time."""
+
+
+class Knowing:
+    """Makes examples: dicts of "kind", "items" and "text", and `relations` (n, n) and `entities` (n, e) of the items.
+
+    Args:
+        photos: with what is certain about them.
+        maps: of the photos' files.
+        said: by file, what the model says of each photo.
+        known: what is known of things.
+        texts: makes tokens.
+        training: whether facts are made up, links disturbed, and nothing is asked that is kept for the test.
+        relations: whether links between items are given.
+        mirrored: whether outside training a photo is the mean of both its views.
+        vectors: by thing, (e) of its entity; none where there are none to be read.
+    """
+
+    def __init__(
+        self,
+        photos: Sequence[Photo],
+        maps: Mapping[str, Maps],
+        said: Mapping[str, Sequence[str]],
+        known: Known,
+        texts: Texts,
+        training: bool,
+        relations: bool = True,
+        mirrored: bool = False,
+        vectors: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        self.photos, self.maps, self.said, self.known = photos, maps, said, known
+        self.texts, self.training, self.relations = texts, training, relations
+        self.mirrored, self.vectors = mirrored, vectors or {}
+
+    def __call__(self, generator: Random) -> dict[str, Any] | None:
+        """An example of any photo; None where nothing can be asked about it."""
+        photo = draw(generator, self.photos)
+        new, made_up = (False, MADE_UP) if self.training else (None, 0.0)
+        question = self.known.ask(photo.facts, generator, new, made_up)
+        return None if question is None else self.example(photo, question, generator)
+
+    def example(
+        self, photo: Photo, question: PhotoQuestion, generator: Random, informed: bool = True
+    ) -> dict[str, Any]:
+        """A question about a photo; without the facts where it is not `informed`."""
+        facts = question.facts if informed else ()
+        items = [
+            Item("text", self.texts.note(said_of(fact)), (float(place), place + 1.0), place)
+            for place, fact in enumerate(facts)
+        ]
+        moment = (float(len(facts)), len(facts) + 1.0)
+        items.append(Item("image", self._map(photo, generator), moment, len(facts)))
+        about = (question.about, len(facts)) if informed else (0,)
+        text = self.texts(question.answer, question.text, about)
+        named = mentioned(self.said[photo.row.file][photo.row.number]).named
+        linked = [self._linked(fact, named, generator) for fact in facts]
+        made = {"relations": related(facts, linked)} if self.relations else {}
+        if self.vectors:
+            made["entities"] = self._entities(facts, linked)
+        return {"kind": "facts", "items": items, "text": [text], **made}
+
+    def _linked(self, fact: ThingFact, named: frozenset[str], generator: Random) -> bool:
+        """Whether a photo of which this is named is linked to a fact."""
+        found = fact.thing in named
+        return found != happens(generator, LOST if found else WRONG) if self.training else found
+
+    def _entities(self, facts: Sequence[ThingFact], linked: Sequence[bool]) -> Tensor:
+        """(n, e): of each fact the vector of its head, of the photo the mean of those that it is linked to."""
+        blank = torch.zeros_like(next(iter(self.vectors.values())))
+        heads = [self.vectors.get(fact.thing, blank) for fact in facts]
+        of_photo = {fact.thing: head for fact, head, is_linked in zip(facts, heads, linked, strict=True) if is_linked}
+        return torch.stack([*heads, torch.stack([*of_photo.values()]).mean(0) if of_photo else blank])
+
+    def _map(self, photo: Photo, generator: Random) -> Tensor:
+        maps, number = self.maps[photo.row.file], photo.row.number
+        if self.training:
+            return maps.row(number, draw(generator, maps.views))[0][0]
+        seen = maps.row(number, maps.views[0])[0][0]
+        return (seen.float() + maps.row(number, "mirrored")[0][0].float().flip(-1)) / 2 if self.mirrored else seen
+
+
+def said_of(fact: ThingFact) -> str:
+    """A fact as a sentence, as a memory keeps it."""
+    return sentence_of(Fact(fact.thing, fact.relation, fact.tail))
+
+
+def related(facts: Sequence[ThingFact], linked: Sequence[bool]) -> Tensor:
+    """(n, n) bool: facts about one thing are related, and the photo behind them with those that it is linked to."""
+    n = len(facts) + 1
+    found = torch.zeros(n, n, dtype=torch.bool)
+    for place, fact in enumerate(facts):
+        found[place, :-1] = torch.tensor([fact.thing == other.thing for other in facts])
+        found[place, -1] = found[-1, place] = linked[place]
+    return found & ~torch.eye(n, dtype=torch.bool)
+
+
+def vectors_of(folder: str | Path) -> dict[str, Tensor]:
+    """The vector (e) of each thing's synset, of unit length, of a folder that a recipe of entities wrote.
+
+    Raises:
+        InputError: no such folder, or one that knows none of the synsets.
+    """
+    embeddings = EntityEmbeddings.read(folder)
+    places = {id: place for place, id in enumerate(embeddings.graph.entities)}
+    weights = torch.nn.functional.normalize(embeddings.model.entity.weight.detach(), dim=-1)
+    found = {thing: weights[places[synset]] for thing, synset in SYNSETS.items() if synset in places}
+    if not found:
+        raise InputError(f"{folder}: knows no synset of WordNet 3.0; train it by recipes/entities_wn18rr.yaml")
+    return found
+
+
+def described(
+    model: MMMemGPTForConditionalGeneration, processor: MMMemGPTProcessor, maps: Maps, keep: Path
+) -> list[str]:
+    """What a model says of each photo, greedily; kept in a file, from which it is read the next time.
+
+    Args:
+        model: whose trunk made the maps.
+        processor: its tokenizer's.
+        maps: of the photos.
+        keep: the file.
+    """
+    if keep.is_file():
+        return json.loads(keep.read_text(encoding="utf-8"))
+    writer, said = Writer(model, processor.tokenizer), []
+    for begin in tqdm(range(0, len(maps), GROUP), desc=f"what {maps.folder.name} shows", unit_scale=GROUP):
+        rows = range(begin, min(begin + GROUP, len(maps)))
+        seen = torch.stack([maps.row(row, maps.views[0])[0][0].float() for row in rows])
+        with torch.inference_mode():
+            features = model.image_encoder.from_map(seen.unsqueeze(1).to(model.device))
+            state = model.bank.write(model.bank.empty(len(seen), device=model.device), features)
+            said += [judged.caption.text for judged in writer.write(model.fuser(state), "", 1)]
+    keep.parent.mkdir(parents=True, exist_ok=True)
+    beside = keep.with_suffix(".part")
+    beside.write_text(json.dumps(said, ensure_ascii=False), encoding="utf-8")
+    beside.replace(keep)
+    return said
+
+
+def check_fusion(knowledge: Knowledge, fusion: FusionConfig) -> None:
+    """Raises InputError where fusion does not read what a recipe gives it."""
+    if knowledge.relations and not fusion.relations:
+        raise InputError("knowledge.relations: fusion does not read them; set fusion.relations to true")
+    if knowledge.entities is not None and not fusion.entity_width:
+        raise InputError("knowledge.entities: fusion does not read them; set fusion.entity_width")
+
+
+def facts_of(
+    recipe: Recipe,
+    library: Library,
+    texts: Texts,
+    model: MMMemGPTForConditionalGeneration,
+    processor: MMMemGPTProcessor,
+    part: str,
+) -> Knowing:
+    """What makes the examples of one part ("train", "val" or "test") of Flickr8k; `model` says what photos show.
+
+    Raises:
+        InputError: a file is missing or broken, or vectors of another width than fusion's.
+    """
+    root, knowledge = Path(recipe.data.root), recipe.knowledge
+    photos = read_photos(root, part)
+    file = photos[0].row.file
+    maps = library.photos(Source(path=file))
+    keep = library.folder / f"said_{fingerprint(model, ())}" / f"{part}.json"
+    vectors = {} if knowledge.entities is None else vectors_of(knowledge.entities)
+    if vectors and recipe.fusion is not None and len(next(iter(vectors.values()))) != recipe.fusion.entity_width:
+        width = len(next(iter(vectors.values())))
+        raise InputError(f"{knowledge.entities}: vectors of {width}; set fusion.entity_width to that")
+    return Knowing(
+        photos,
+        {file: maps},
+        {file: described(model, processor, maps, keep)},
+        read_known(root / knowledge.facts),
+        texts,
+        part == "train",
+        relations=knowledge.relations,
+        mirrored=model.config.image.mirrored,
+        vectors=vectors,
+    )
