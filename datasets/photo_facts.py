@@ -1,21 +1,24 @@
 """Questions about a photo that only a fact settles: what it shows is a kind of what, and which part has it?
 
 Notable: a photo comes with facts about several things, and of one alone it is certain that the photo shows it, so an
-answer takes both the photo and the fact; a fifth of all things is kept for the test, whose facts were never read
-before. What photos show, people's captions say; what is known of it, WordNet.
+answer takes both the photo and the fact; a thing is beside what is asked for as often as it is asked for, so which fact
+settles a question no word of it tells. A fifth of all things is kept for the test: their facts were never read before.
+What photos show, people's captions say; what is known of it, WordNet.
 
 Facts are of the relations of ASKED, things those of `things`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from os import PathLike
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from mm_memgpt.datasets.chance import draw, happens, set_aside
+from mm_memgpt.datasets.chance import draw, draw_below, happens, set_aside
 from mm_memgpt.datasets.entity_names import Name, read_names
-from mm_memgpt.datasets.things import SCENERY, Facts
+from mm_memgpt.datasets.things import Facts
 from mm_memgpt.datasets.triples import Triple, read_triples
 from mm_memgpt.types import InputError
 
@@ -72,32 +75,9 @@ SYNSETS = {
     "mask": "03725035",
     "tire": "04440749",
     "cart": "02970849",
-    "grass": "12102133",
-    "field": "08569998",
-    "tree": "13104059",
-    "forest": "08438533",
-    "mountain": "09359803",
-    "hill": "09303008",
-    "cliff": "09246464",
-    "rock": "09416076",
-    "sand": "15019030",
-    "mud": "14956325",
-    "street": "04334599",
-    "building": "02913152",
-    "wall": "04546855",
-    "window": "04587648",
-    "fence": "03327234",
-    "flower": "11669921",
-    "table": "04379243",
-    "chair": "03001627",
-    "hat": "03497657",
-    "bag": "02773037",
-    "rope": "04108268",
-    "stick": "04317420",
-    "toy": "03964744",
-    "sign": "06793231",
 }
-"""The synset of WordNet 3.0 that each thing is, chosen by hand: a name alone is often that of several."""
+"""The synset of WordNet 3.0 that each thing is, chosen by hand: a name alone is often that of several. Scenery is left
+out, for nobody says that it is not there."""
 
 KIND, PART = "hypernym", "has part"
 RELATIONS = {"_hypernym": KIND, "_has_part": PART}
@@ -118,8 +98,9 @@ FEWEST, MOST = 3, 8
 LONGEST = 3
 """Words of a tail, at most: answers are short."""
 
-MADE_UP = 0.5
-"""Share of training's memories whose facts lead to names drawn from all that there are, so that they must be read."""
+MADE_UP, RENAMED = 0.5, 0.3
+"""Shares of training's memories whose facts lead to names drawn from all that there are, so that they must be read, and
+whose facts are about things of names that nobody knows, so that links must be followed."""
 
 
 class ThingFact(NamedTuple):
@@ -143,6 +124,8 @@ class PhotoQuestion(NamedTuple):
     """Place of the fact that settles it."""
     new: bool
     """Whether that fact is about a thing that is kept for the test."""
+    called: tuple[str, ...]
+    """What the thing of each fact is called."""
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -157,14 +140,18 @@ class Known:
 
     Args:
         facts: of things, each once.
-        names: that made-up facts lead to.
+        names: that made-up facts lead to, and that renamed things are called by.
+        weights: how often a thing is beside what is asked for; all alike where there are none.
 
     Raises:
         InputError: of some relation fewer facts than a photo comes with.
     """
 
-    def __init__(self, facts: Iterable[ThingFact], names: Sequence[str]) -> None:
+    def __init__(
+        self, facts: Iterable[ThingFact], names: Sequence[str], weights: Mapping[str, float] | None = None
+    ) -> None:
         self.facts, self.names = tuple(facts), names
+        self.weights = dict.fromkeys(SYNSETS, 1.0) if weights is None else weights
         self.of_thing: dict[tuple[str, str], list[ThingFact]] = {}
         for fact in self.facts:
             self.of_thing.setdefault((fact.thing, fact.relation), []).append(fact)
@@ -174,7 +161,13 @@ class Known:
                 raise InputError(f"{count} things with a fact of {relation!r}, and {MOST} are needed; add triples")
 
     def ask(
-        self, photo: Facts, generator: Random, new: bool | None = False, made_up: float = 0.0
+        self,
+        photo: Facts,
+        generator: Random,
+        new: bool | None = False,
+        thing: str | None = None,
+        made_up: float = 0.0,
+        renamed: float = 0.0,
     ) -> PhotoQuestion | None:
         """A question about a photo, of any kind that it settles; None where it settles none.
 
@@ -183,11 +176,14 @@ class Known:
             generator: the same state of it gives the same question.
             new: False, for training, has no fact of a thing that is kept for the test; True asks for those alone; None
                 asks for all.
+            thing: what is asked of, which the photo shows; any that it shows where None.
             made_up: chance that facts lead elsewhere than they do.
+            renamed: chance that they call their things otherwise.
         """
-        shown = [thing for thing in sorted(photo.named) if new is None or kept_for_test(thing) == new]
+        shown = [each for each in sorted(photo.named) if new is None or kept_for_test(each) == new]
+        shown = shown if thing is None else [each for each in shown if each == thing]
         told = [key for key in self.of_thing if new is not False or not kept_for_test(key[0])]
-        absent = [key for key in told if key[0] not in photo.open and key[0] not in SCENERY]
+        absent = [key for key in told if key[0] not in photo.open]
         kinds = [kind for kind in (KIND, PART, THERE) if self._settled(shown, kind)]
         if not kinds:
             return None
@@ -199,17 +195,27 @@ class Known:
         if others is None:
             return None
         facts, denied = [asked, *others], kind == THERE and happens(generator, 0.5)
-        false = [place for place, fact in enumerate(facts) if fact.relation == KIND and not self._may_be(photo, fact)]
+        false = [
+            place
+            for place, fact in enumerate(facts)
+            if fact.relation == KIND and not self._may_be(photo, fact) and kept_for_test(fact.thing) == bool(new)
+        ]
         if denied and not false:
             return None
         if happens(generator, made_up):
-            facts = self._made_up(facts, generator)
+            tails = self._drawn(len(facts), generator)
+            facts = [fact._replace(tail=tail) for fact, tail in zip(facts, tails, strict=True)]
+        things = list(dict.fromkeys(fact.thing for fact in facts))
+        names = self._drawn(len(things), generator) if happens(generator, renamed) else things
+        called = dict(zip(things, names, strict=True))
         about = draw(generator, false) if denied else 0
         answer = facts[0].tail if kind != THERE else "no" if denied else "yes"
         order = generator.sample(range(len(facts)), k=len(facts))
         text = IS_THERE.format(facts[about].tail) if kind == THERE else ASKED[kind]
+        told = tuple(facts[place] for place in order)
+        is_new = kept_for_test(facts[about].thing)
         return PhotoQuestion(
-            text, answer, kind, tuple(facts[place] for place in order), order.index(about), kept_for_test(thing)
+            text, answer, kind, told, order.index(about), is_new, tuple(called[fact.thing] for fact in told)
         )
 
     def _settled(self, shown: Sequence[str], kind: str) -> list[str]:
@@ -231,26 +237,34 @@ class Known:
                 tails.add(fact.tail)
                 found.append(fact)
 
-        alike = [key for key in absent if key[1] == asked.relation]
-        for key in generator.sample(alike, k=min(len(alike), MOST)):
-            if len(found) < FEWEST - 1:
-                add(key)
+        for key in self._weighted([key for key in absent if key[1] == asked.relation], generator):
+            if len(found) == FEWEST - 1:
+                break
+            add(key)
         if len(found) < FEWEST - 1:
             return None
         other = (asked.thing, KIND if asked.relation == PART else PART)
         if other in self.of_thing and happens(generator, 0.5):
             add(other)
-        more = draw(generator, range(MOST - len(found)))
-        for key in generator.sample(list(absent), k=min(len(absent), more)):
-            if len(found) < MOST - 1:
-                add(key)
+        most = len(found) + draw(generator, range(MOST - len(found)))
+        for key in self._weighted(absent, generator):
+            if len(found) >= most:
+                break
+            add(key)
         return found
 
-    def _made_up(self, facts: Sequence[ThingFact], generator: Random) -> list[ThingFact]:
-        tails: dict[str, None] = {}
-        while len(tails) < len(facts):
-            tails.setdefault(draw(generator, self.names))
-        return [fact._replace(tail=tail) for fact, tail in zip(facts, tails, strict=True)]
+    def _weighted(self, keys: Sequence[tuple[str, str]], generator: Random) -> Iterator[tuple[str, str]]:
+        """All of these, those of more weight earlier as a rule."""
+        left = [key for key in keys if self.weights.get(key[0], 0) > 0]
+        while left:
+            yield left.pop(draw_below(generator, list(accumulate(self.weights[thing] for thing, _ in left))))
+
+    def _drawn(self, count: int, generator: Random) -> list[str]:
+        """So many names, no two the same."""
+        names: dict[str, None] = {}
+        while len(names) < count:
+            names.setdefault(draw(generator, self.names))
+        return list(names)
 
 
 def kept_for_test(thing: str) -> bool:
@@ -258,11 +272,26 @@ def kept_for_test(thing: str) -> bool:
     return set_aside("what is known", list(SYNSETS).index(thing)) if thing in SYNSETS else False
 
 
-def read_known(folder: str | PathLike[str]) -> Known:
+def weights_of(photos: Iterable[Facts], power: float) -> dict[str, float]:
+    """How often each thing is to stand beside what is asked for, so that it does as often as it is asked for.
+
+    Args:
+        photos: what is certain of those that are asked about.
+        power: a thing is asked for as often as the number of photos that show it, to this power.
+    """
+    shown, absent = Counter(), Counter()
+    for photo in photos:
+        shown.update(photo.named)
+        absent.update(SYNSETS.keys() - photo.open)
+    return {thing: shown[thing] ** power / absent[thing] for thing in SYNSETS if shown[thing] and absent[thing]}
+
+
+def read_known(folder: str | PathLike[str], weights: Mapping[str, float] | None = None) -> Known:
     """What WordNet knows of things.
 
     Args:
         folder: holds wn18rr.parquet and wn18rr_names.parquet.
+        weights: as `Known` takes them.
 
     Raises:
         InputError: a file that cannot be read, or a broken row of one.
@@ -276,7 +305,7 @@ def read_known(folder: str | PathLike[str]) -> Known:
         for row in rows
         if row.head in things and _is_short(names[row.tail]) and names[row.tail] != things[row.head]
     )
-    return Known(facts, sorted({name for name in names.values() if _is_short(name)}))
+    return Known(facts, sorted({name for name in names.values() if _is_short(name)}), weights)
 
 
 def _is_short(name: str) -> bool:

@@ -10,6 +10,7 @@ Notable: a folder whose names and vectors do not belong together is refused.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from torch.nn import functional
 
 from mm_memgpt.knowledge.embeddings import MODELS, EntityModel
 from mm_memgpt.knowledge.graph import KnowledgeGraph
+from mm_memgpt.knowledge.linking import Linker
 from mm_memgpt.types import InputError
 
 WEIGHTS, NAMES = "model.safetensors", "entities.json"
@@ -107,6 +109,26 @@ class EntityEmbeddings:
         """
         given = torch.tensor([[self._one(head)], [self.graph.relation(relation)]])
         return self._best(self.model.score_all_tails(*given)[0], {*known}, most)
+
+    @torch.inference_mode()
+    def of_texts(self, texts: Sequence[str]) -> torch.Tensor:
+        """(n, d) a vector for each of n texts, as `fuser(state, entities=...)` takes one for each slot.
+
+        It is the mean of the vectors, of unit length, of the entities that the text names, of a name that several share
+        all of them; 0 where it names none.
+        """
+        vectors = functional.normalize(self.model.entity.weight, dim=-1)
+        found = vectors.new_zeros(len(texts), vectors.shape[1])
+        for row, text in enumerate(texts):
+            named = sorted({entity for mention in self.linker.link(text) for entity in mention.entities})
+            if named:
+                found[row] = vectors[named].mean(0)
+        return found
+
+    @cached_property
+    def linker(self) -> Linker:
+        """Finds the names of its entities in texts."""
+        return Linker(self.graph)
 
     def _best(self, scores: torch.Tensor, without: set[int], most: int) -> list[Near]:
         order = scores.argsort(descending=True, stable=True)[: most + len(without)].tolist()

@@ -2,24 +2,37 @@
 
 Notable: which facts a photo is linked to is not told by people's captions but by names in what the model itself says of
 it, right or wrong, as when it is asked; in training some links are lost and some are wrong, so that the photo is looked
-at, too.
+at, and some facts are about names that nobody knows, so that links are followed.
 
 n items   e entity width
 """
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 from tqdm import tqdm
 
 from mm_memgpt.config import FusionConfig
-from mm_memgpt.datasets.chance import draw, happens
-from mm_memgpt.datasets.photo_facts import MADE_UP, SYNSETS, Known, PhotoQuestion, ThingFact, read_known
+from mm_memgpt.datasets.chance import draw, draw_below, happens
+from mm_memgpt.datasets.photo_facts import (
+    MADE_UP,
+    RENAMED,
+    SYNSETS,
+    Known,
+    PhotoQuestion,
+    ThingFact,
+    kept_for_test,
+    read_known,
+    weights_of,
+)
 from mm_memgpt.datasets.pools import Photo, read_photos
 from mm_memgpt.datasets.things import mentioned
 from mm_memgpt.knowledge.entity_embeddings import EntityEmbeddings
@@ -36,6 +49,9 @@ from mm_memgpt.types import InputError
 
 LOST, WRONG = 0.15, 0.1
 """Chance in training that a photo is not linked to a fact that its words name, and that it is to another."""
+
+POWER = 0.5
+"""In training a thing is asked for as often as the number of photos that show it, to this power."""
 
 GROUP = 16
 """Photos that are described at a time."""
@@ -74,10 +90,30 @@ class Knowing:
 
     def __call__(self, generator: Random) -> dict[str, Any] | None:
         """An example of any photo; None where nothing can be asked about it."""
-        photo = draw(generator, self.photos)
-        new, made_up = (False, MADE_UP) if self.training else (None, 0.0)
-        question = self.known.ask(photo.facts, generator, new, made_up)
+        if not self.training:
+            photo = draw(generator, self.photos)
+            question = self.known.ask(photo.facts, generator, None)
+            return None if question is None else self.example(photo, question, generator)
+        thing = list(self.shown)[draw_below(generator, self._edges)]
+        photo = draw(generator, self.shown[thing])
+        renamed = RENAMED if self.relations or self.vectors else 0.0
+        question = self.known.ask(photo.facts, generator, False, thing, MADE_UP, renamed)
         return None if question is None else self.example(photo, question, generator)
+
+    @cached_property
+    def shown(self) -> dict[str, list[Photo]]:
+        """The photos that certainly show each thing that is not kept for the test."""
+        found: dict[str, list[Photo]] = {}
+        for photo in self.photos:
+            for thing in photo.facts.named & SYNSETS.keys():
+                if not kept_for_test(thing):
+                    found.setdefault(thing, []).append(photo)
+        return dict(sorted(found.items()))
+
+    @cached_property
+    def _edges(self) -> list[float]:
+        """Running totals of how often each is asked for."""
+        return list(accumulate(len(photos) ** POWER for photos in self.shown.values()))
 
     def example(
         self, photo: Photo, question: PhotoQuestion, generator: Random, informed: bool = True
@@ -85,8 +121,8 @@ class Knowing:
         """A question about a photo; without the facts where it is not `informed`."""
         facts = question.facts if informed else ()
         items = [
-            Item("text", self.texts.note(said_of(fact)), (float(place), place + 1.0), place)
-            for place, fact in enumerate(facts)
+            Item("text", self.texts.note(said_of(fact._replace(thing=name))), (float(place), place + 1.0), place)
+            for place, (fact, name) in enumerate(zip(facts, question.called, strict=False))
         ]
         moment = (float(len(facts)), len(facts) + 1.0)
         items.append(Item("image", self._map(photo, generator), moment, len(facts)))
@@ -96,7 +132,7 @@ class Knowing:
         linked = [self._linked(fact, named, generator) for fact in facts]
         made = {"relations": related(facts, linked)} if self.relations else {}
         if self.vectors:
-            made["entities"] = self._entities(facts, linked)
+            made["entities"] = self._entities(facts, linked, question.called, generator)
         return {"kind": "facts", "items": items, "text": [text], **made}
 
     def _linked(self, fact: ThingFact, named: frozenset[str], generator: Random) -> bool:
@@ -104,10 +140,18 @@ class Knowing:
         found = fact.thing in named
         return found != happens(generator, LOST if found else WRONG) if self.training else found
 
-    def _entities(self, facts: Sequence[ThingFact], linked: Sequence[bool]) -> Tensor:
-        """(n, e): of each fact the vector of its head, of the photo the mean of those that it is linked to."""
+    def _entities(
+        self, facts: Sequence[ThingFact], linked: Sequence[bool], called: Sequence[str], generator: Random
+    ) -> Tensor:
+        """(n, e): of each fact the vector of its head, of the photo the mean of those that it is linked to; of a head
+        that is called otherwise, one drawn by chance."""
         blank = torch.zeros_like(next(iter(self.vectors.values())))
-        heads = [self.vectors.get(fact.thing, blank) for fact in facts]
+        drawn = torch.Generator().manual_seed(int(generator.random() * 2**31))
+        chance = {fact.thing: normalize(torch.randn(len(blank), generator=drawn), dim=0) for fact in facts}
+        heads = [
+            self.vectors.get(fact.thing, blank) if fact.thing == name else chance[fact.thing]
+            for fact, name in zip(facts, called, strict=False)
+        ]
         of_photo = {fact.thing: head for fact, head, is_linked in zip(facts, heads, linked, strict=True) if is_linked}
         return torch.stack([*heads, torch.stack([*of_photo.values()]).mean(0) if of_photo else blank])
 
@@ -142,7 +186,7 @@ def vectors_of(folder: str | Path) -> dict[str, Tensor]:
     """
     embeddings = EntityEmbeddings.read(folder)
     places = {id: place for place, id in enumerate(embeddings.graph.entities)}
-    weights = torch.nn.functional.normalize(embeddings.model.entity.weight.detach(), dim=-1)
+    weights = normalize(embeddings.model.entity.weight.detach(), dim=-1)
     found = {thing: weights[places[synset]] for thing, synset in SYNSETS.items() if synset in places}
     if not found:
         raise InputError(f"{folder}: knows no synset of WordNet 3.0; train it by recipes/entities_wn18rr.yaml")
@@ -198,7 +242,7 @@ def facts_of(
     Raises:
         InputError: a file is missing or broken, or vectors of another width than fusion's.
     """
-    root, knowledge = Path(recipe.data.root), recipe.knowledge
+    root, knowledge, training = Path(recipe.data.root), recipe.knowledge, part == "train"
     photos = read_photos(root, part)
     file = photos[0].row.file
     maps = library.photos(Source(path=file))
@@ -211,9 +255,9 @@ def facts_of(
         photos,
         {file: maps},
         {file: described(model, processor, maps, keep)},
-        read_known(root / knowledge.facts),
+        read_known(root / knowledge.facts, weights_of((photo.facts for photo in photos), POWER if training else 1.0)),
         texts,
-        part == "train",
+        training,
         relations=knowledge.relations,
         mirrored=model.config.image.mirrored,
         vectors=vectors,

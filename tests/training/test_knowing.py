@@ -56,6 +56,20 @@ def test_facts_about_one_thing_are_related_and_the_photo_to_what_it_is_linked_to
     ]
 
 
+def test_a_thing_is_beside_what_is_asked_for_where_it_is_asked_for_and_called_otherwise_now_and_then(knowing):
+    maker = knowing("train")
+    assert maker.shown.keys() == {thing for thing in maker.known.weights if not kept_for_test(thing)}
+    written = [
+        [maker.texts.tokenizer.decode(item.content[1:-1]) for item in example["items"][:-1]]
+        for example in examples(maker, 150)
+    ]
+    heads = [
+        fact.lower().split(" is a kind")[0].split(" has the part")[0].strip() for facts in written for fact in facts
+    ]
+    strange = [head not in maker.known.weights for head in heads]
+    assert 0.05 < sum(strange) / len(strange) < 0.45
+
+
 def test_a_fact_is_read_as_a_memory_keeps_it():
     assert said_of(ThingFact("dog", KIND, "canine")) == "dog is a kind of canine"
 
@@ -116,11 +130,15 @@ def test_a_fact_has_its_heads_vector_and_the_photo_the_mean_of_those_it_is_linke
     assert known["dog"].norm().item() == pytest.approx(1)
     maker = knowing("val", entities=str(vectors), relations=False)
     facts = [ThingFact("dog", KIND, "canine"), ThingFact("horse", KIND, "equine"), ThingFact("cat", KIND, "feline")]
-    found = maker._entities(facts, [True, True, True])
+    names = ["dog", "horse", "cat"]
+    found = maker._entities(facts, [True, True, True], names, Random(0))
     assert torch.equal(found[0], known["dog"])
     assert found[1].tolist() == [0] * 4
     torch.testing.assert_close(found[3], (known["dog"] + known["cat"]) / 3)
-    assert maker._entities(facts, [False] * 3)[3].tolist() == [0] * 4
+    assert maker._entities(facts, [False] * 3, names, Random(0))[3].tolist() == [0] * 4
+    renamed = maker._entities(facts, [True, False, False], ["flute", "harp", "dog"], Random(0))
+    assert not torch.equal(renamed[0], known["dog"])  # it is drawn by chance, the same for the photo
+    torch.testing.assert_close(renamed[0], renamed[3])
     assert "relations" not in maker(Random(0))
 
 
