@@ -234,7 +234,7 @@ def _triple(row: Mapping[str, Any], place: str) -> Triple | InputError:
     """A row as a triple, or what is wrong with it."""
     try:
         head, relation, tail = (_part(row[name], place, name) for name in PARTS)
-        since, until = (_second(row.get(name), place, name) for name in ("since", "until"))
+        since, until = (instant(row.get(name), place, name) for name in ("since", "until"))
         if since is not None and until is not None and until <= since:
             raise InputError(f"{place}: holds until {row['until']}, not after {row['since']}; give the later time last")
         source = row.get("source")
@@ -250,9 +250,13 @@ def _part(value: Any, place: str, name: str) -> str:
     return text
 
 
-def _second(value: Any, place: str, name: str) -> float | None:
+def instant(value: Any, place: str, name: str) -> float | None:
     """A year, a date, a time of ISO 8601 or seconds in Unix time; without a zone they are UTC's. A year or a day is the
-    moment that it begins."""
+    moment that it begins.
+
+    Raises:
+        InputError: it is none of them; the message begins with the place and says where there it stands.
+    """
     if value is None or value == "" or value != value:
         return None
     if isinstance(value, str):

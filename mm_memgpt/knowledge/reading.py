@@ -104,12 +104,12 @@ def build_graph(triples: Iterable[Triple], names: Iterable[Name] = ()) -> tuple[
     literals: dict[str, str] = {}
     duplicates = 0
     for triple in triples:
-        if triple.literal and triple.relation in LABELS:
-            _call(called, triple)
+        if is_label(triple):
+            call(called, triple)
             continue
         if triple.literal:
-            literals[_tail(triple)] = triple.tail
-        head, tail = (entities.setdefault(id, len(entities)) for id in (triple.head, _tail(triple)))
+            literals[tail_id(triple)] = triple.tail
+        head, tail = (entities.setdefault(id, len(entities)) for id in (triple.head, tail_id(triple)))
         since, until = (given if given is not None else ever for given, ever in zip(triple[3:5], ALWAYS, strict=True))
         key = (head, relations.setdefault(triple.relation, len(relations)), tail, since, until)
         duplicates += key in seen
@@ -137,22 +137,27 @@ def numbered(triples: Iterable[Triple], graph: KnowledgeGraph) -> np.ndarray:
     """(t, 3) triples of a graph by its numbers, in their order; those that only give a name are left out."""
     entities, relations = ({id: number for number, id in enumerate(ids)} for ids in (graph.entities, graph.relations))
     rows = [
-        (entities[triple.head], relations[triple.relation], entities[_tail(triple)])
+        (entities[triple.head], relations[triple.relation], entities[tail_id(triple)])
         for triple in triples
-        if not (triple.literal and triple.relation in LABELS)
+        if not is_label(triple)
     ]
     return np.array(rows, np.int64).reshape(-1, 3)
 
 
-def _tail(triple: Triple) -> str:
+def is_label(triple: Triple) -> bool:
+    """Whether a triple says what an entity is called."""
+    return triple.literal and triple.relation in LABELS
+
+
+def tail_id(triple: Triple) -> str:
     """The tail's identifier; that of a literal has quotes, so that it is none of an entity."""
     if not triple.literal:
         return triple.tail
     return f'"{triple.tail}"' + (f"@{triple.language}" if triple.language else "")
 
 
-def _call(called: dict[str, dict[str, int]], triple: Triple) -> None:
-    """Takes note of a name: one in English, or in no language, comes before the others."""
+def call(called: dict[str, dict[str, int]], triple: Triple) -> None:
+    """Takes note of a label, by identifier, in `called`: one in English, or in no language, comes before the others."""
     is_foreign = triple.language is not None and not triple.language.lower().startswith("en")
     names = called.setdefault(triple.head, {})
     names[triple.tail] = min(is_foreign, names.get(triple.tail, 1))

@@ -18,7 +18,7 @@ import pyarrow as pa
 from mm_memgpt.memory import archive_table, archive_upkeep
 from mm_memgpt.memory.archive_around import around as around_words
 from mm_memgpt.memory.archive_file import read_file, write_file
-from mm_memgpt.memory.archive_rows import Shape, columns, to_items, to_rows
+from mm_memgpt.memory.archive_rows import FACT_FIELDS, Shape, columns, to_items, to_rows
 from mm_memgpt.memory.archive_search import Found, cosine, fuse, nearest, saying
 from mm_memgpt.memory.archive_turns import Turns
 from mm_memgpt.memory.archive_view import View
@@ -168,6 +168,10 @@ class Archive:
         """Place and id of the items that are meant, in commit order."""
         rows = self._view.find(where or Where())
         return list(zip(rows["_rowid"].to_pylist(), rows["id"].to_pylist(), strict=True))
+
+    def facts(self) -> pa.Table:
+        """Columns id, source, start and those of facts, of all facts in commit order."""
+        return self._view.find(Where(facts=True), ["source", "start", *(field.name for field in FACT_FIELDS)])
 
     def sources(self) -> dict[str, Origin]:
         """What is there of each source, in order of its first item."""

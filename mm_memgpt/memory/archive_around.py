@@ -2,7 +2,7 @@
 
 Notable: a sentence inherits a share of the score (BM25) of those right before and after it in its source, half as much
 with each step away, so the answer behind a question is found by the question; no index is built for it, for neighbours
-are the rows beside those that the words found.
+are the rows beside those that the words found. A fact says all there is in itself, and what stands beside it is chance.
 """
 
 from collections import defaultdict
@@ -22,7 +22,7 @@ REACH = 4
 SHARE = 0.5
 """What a neighbour's score counts beside one's own; of the next but one it is the square of this, and so on."""
 
-NEEDED = ["id", "source", "modality", "start", "end"]
+NEEDED = ["id", "source", "modality", "start", "end", "head"]
 """Columns that say which rows are neighbours, and which are meant."""
 
 
@@ -51,6 +51,10 @@ def spread(scores: Mapping[int, float], rows: Mapping[int, Mapping[str, Any]]) -
     for place, score in scores.items():
         for step in range(-REACH, REACH + 1):
             other = rows.get(place + step)
-            if other is not None and other["source"] == rows[place]["source"]:
+            if other is not None and (step == 0 or _said_together(rows[place], other)):
                 found[place + step] += score * SHARE ** abs(step)
     return dict(found)
+
+
+def _said_together(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return one["source"] == other["source"] and one.get("head") is None and other.get("head") is None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from mm_memgpt.memory.archive_rows import FORMAT, Shape
+from mm_memgpt.memory.archive_rows import FACT_FIELDS, FORMAT, Shape
 from mm_memgpt.memory.archive_turns import Turns
 from mm_memgpt.memory.archive_upkeep import index_words
 from mm_memgpt.types import InputError
@@ -22,14 +22,22 @@ if TYPE_CHECKING:
 NAME = "items"
 """The table's name; in a folder it lies in items.lance."""
 
-VERSION = 1
-"""Version of the columns, as their metadata keep it. It rises when they change."""
-
-MIGRATIONS: dict[int, Callable[["LanceTable"], None]] = {}
-"""By version, what brings a table from it to the next; a killed one is run again, on a table that is part done."""
+VERSION = 2
+"""Version of the columns, as their metadata keep it. It rises when they change: 2 brought those of facts."""
 
 STABLE = {"new_table_enable_stable_row_ids": "true", "new_table_data_storage_version": "stable"}
 """A row keeps its number for ever, through deletes and compaction: it is the item's place in commit order."""
+
+
+def add_facts(table: "LanceTable") -> None:
+    """Version 1 to 2: the columns of facts, null in all rows; the rows stay as they lie."""
+    new = [field for field in FACT_FIELDS if field.name not in table.schema.names]
+    if new:
+        table.to_lance().add_columns(pa.schema(new))
+
+
+MIGRATIONS: dict[int, Callable[["LanceTable"], None]] = {1: add_facts}
+"""By version, what brings a table from it to the next; a killed one is run again, on a table that is part done."""
 
 
 def folder_of(address: str) -> Path | None:
@@ -173,7 +181,10 @@ def migrate(address: str, table: "LanceTable", turns: Turns | None) -> None:
     if (version := int(_metadata(table)[FORMAT])) >= VERSION:
         return
     if turns is None:
-        raise InputError(f"{address}: of version {version}, where {VERSION} is read; open it once for writing")
+        raise InputError(
+            f"{address}: of version {version}, where {VERSION} is read; "
+            "open it once for writing, as mm-memgpt remember does"
+        )
     with turns.turn():
         table.checkout_latest()  # another may have done it meanwhile
         _bring_up(address, table)
@@ -186,6 +197,7 @@ def _bring_up(address: str, table: "LanceTable") -> None:
                 f"{address}: of version {version}, which is no longer read; export it with the mm_memgpt that wrote it"
             )
         MIGRATIONS[version](table)
+        table.checkout_latest()
         table.to_lance().update_schema_metadata({FORMAT: str(version + 1)})
         table.checkout_latest()
 

@@ -98,10 +98,10 @@ class View:
         rows = self.read(lambda table: table.to_lance().to_table(columns=[], with_row_id=True))
         return np.sort(rows["_rowid"].to_numpy().astype(np.int64))
 
-    def find(self, where: Where) -> pa.Table:
-        """`_rowid` and `id` of the items that are meant, in commit order."""
-        condition = where.condition(ids=False)
-        rows = self.read(lambda table: table.to_lance().to_table(columns=["id"], filter=condition, with_row_id=True))
+    def find(self, where: Where, columns: Sequence[str] = ()) -> pa.Table:
+        """`_rowid`, `id` and other columns of the items that are meant, in commit order."""
+        condition, names = where.condition(ids=False), ["id", *columns]
+        rows = self.read(lambda table: table.to_lance().to_table(columns=names, filter=condition, with_row_id=True))
         if where.ids is not None:  # thousands of them are found faster here than by a filter that names them
             rows = rows.filter(pc.is_in(rows["id"], pa.array(where.ids, pa.string())))
         return rows.sort_by("_rowid")

@@ -1,15 +1,38 @@
 """An item as a persistent memory keeps it: one moment of one source, with what it takes to show it again.
 
-Notable: tokens and key are float16 here, before anything is folded, so that sums of them in float64 are exact.
+Notable: tokens and key are float16 here, before anything is folded, so that sums of them in float64 are exact; a fact
+is an item whose text is its sentence, so all that is done with a note is done with a fact.
 
 p tokens per item   d width   k key width
 """
 
 from dataclasses import dataclass
+from math import inf
 from typing import NamedTuple
 from uuid import uuid4
 
 import numpy as np
+
+
+class Fact(NamedTuple):
+    """That two entities stand in a relation, for a time."""
+
+    head: str
+    """Identifier of an entity, which may be its name."""
+    relation: str
+    tail: str
+    since: float = -inf
+    """Second in Unix time from which on it holds."""
+    until: float = inf
+    """Second at which it holds no longer."""
+    head_name: str = ""
+    """What the head is called, where its identifier does not say it."""
+    relation_name: str = ""
+    tail_name: str = ""
+
+    def holds(self, at: float) -> bool:
+        """Whether it holds at a second in Unix time."""
+        return self.since <= at < self.until
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,6 +63,8 @@ class Item:
     """A small JPEG, where there is a picture."""
     digest: str = ""
     """Of the content of its source as it was when added: a source that changed since has another."""
+    fact: Fact | None = None
+    """What its text says, where it is a fact."""
 
 
 class Stored(NamedTuple):

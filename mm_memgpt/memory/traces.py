@@ -105,6 +105,9 @@ def contents(item: Item) -> Iterator[tuple[str, bytes]]:
     """What of an item lies in files, by kind; a slot of one item holds its tokens and its key as sums of float64."""
     yield "name", item.source.encode()
     yield "text", item.text.encode()
+    for part in item.fact or ():
+        if isinstance(part, str):
+            yield "fact", part.encode()
     yield "tokens", np.ascontiguousarray(item.tokens).tobytes()
     yield "tokens", item.tokens.astype(np.float64).tobytes()
     yield "key", np.ascontiguousarray(item.key).tobytes()

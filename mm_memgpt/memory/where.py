@@ -1,4 +1,4 @@
-"""Which items are meant: a filter on source, modality, time and id, as a value.
+"""Which items are meant: a filter on source, modality, time, id and whether it is a fact, as a value.
 
 Notable: it becomes a filter of the table here only, with every text quoted, so that a source name may hold anything.
 """
@@ -28,6 +28,8 @@ class Where:
     """Items that start at this second or before."""
     ids: tuple[str, ...] | None = None
     """Items with one of these ids."""
+    facts: bool | None = None
+    """True: facts alone; False: all but facts."""
 
     def __post_init__(self) -> None:
         unknown = set(_several(self.modality or ())) - set(MODALITIES)
@@ -42,12 +44,16 @@ class Where:
             parts.append(f"`end` >= {float(self.start)!r}")
         if self.end is not None:
             parts.append(f"`start` <= {float(self.end)!r}")
+        if self.facts is not None:
+            parts.append(f"`head` IS {'NOT NULL' if self.facts else 'NULL'}")
         return " AND ".join(parts) or None
 
     def meets(self, row: Mapping[str, Any]) -> bool:
-        """Whether a row of the table, read already, is meant: it has source, modality, start, end and id."""
+        """Whether a row of the table, read already, is meant: it has source, modality, start, end, id and head."""
         named = {"source": self.source, "modality": self.modality, "id": self.ids}
         if any(values is not None and row[column] not in _several(values) for column, values in named.items()):
+            return False
+        if self.facts is not None and self.facts != (row["head"] is not None):
             return False
         return (self.start is None or row["end"] >= self.start) and (self.end is None or row["start"] <= self.end)
 

@@ -145,6 +145,7 @@ def source(item: Item, evidence: float) -> Source:
         evidence=evidence,
         id=item.id,
         preview=item.preview,
+        fact=item.fact,
     )
 
 

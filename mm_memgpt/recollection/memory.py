@@ -1,4 +1,4 @@
-"""The memory object: add, search, ask, look back, forget.
+"""The memory object: add, know, search, ask, look back, forget.
 
 Notable: it holds no state but the store, so what it says follows from what is committed, and a new process says the
 same; one writer at a time in an object, and any number of readers beside it.
@@ -6,12 +6,13 @@ same; one writer at a time in an object, and any number of readers beside it.
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from mm_memgpt.datasets.clip import ALIKE
+from mm_memgpt.knowledge.graph import KnowledgeGraph
 from mm_memgpt.memory.forgetting import Check, Receipt
 from mm_memgpt.memory.store import Store
 from mm_memgpt.memory.where import Where
@@ -21,10 +22,13 @@ from mm_memgpt.recollection.adding import Adding, Progress, matched, whole
 from mm_memgpt.recollection.asking import Asking
 from mm_memgpt.recollection.evidence import readable
 from mm_memgpt.recollection.inputs import called, given, single
+from mm_memgpt.recollection.knowing import Knowing
+from mm_memgpt.recollection.known import Known, Time
 from mm_memgpt.recollection.perceiving import Perceiver
 from mm_memgpt.recollection.reencoding import reencode
-from mm_memgpt.recollection.results import Added, Answer, Hit, Moment
+from mm_memgpt.recollection.results import Added, Answer, Hit, KnownFact, Moment
 from mm_memgpt.recollection.searching import hit, recall, search
+from mm_memgpt.recollection.telling import Facts, FilePath, Telling
 from mm_memgpt.recollection.timeline import timeline
 from mm_memgpt.recollection.watching import watch
 from mm_memgpt.steps import Glimpse, Steps, check_counts
@@ -43,6 +47,7 @@ class Memory:
         self.steps, self.address, self.read_only = steps, str(address), read_only
         self._perceiver = Perceiver(Perception(steps.model, steps.processor))
         self._writing = threading.RLock()
+        self._known_facts: Known | None = None
         self.store = Store.open(
             self.address,
             bank=steps.bank,
@@ -81,6 +86,61 @@ class Memory:
         inputs = [inputs] if single(inputs) else inputs
         with self._writing:
             return Adding(self.store, self._perceiver, self.end(), on_progress).run(matched(inputs, time, source))
+
+    def knows(
+        self,
+        facts: Facts,
+        source: str | None = None,
+        time: float | None = None,
+        names: FilePath | Mapping[str, str] | None = None,
+        where: Mapping[str, Any] | None = None,
+        on_progress: Progress | None = None,
+        split_at: str | None = None,
+    ) -> Added:
+        """Adds facts, each an item whose text is its sentence, in batches that are committed as it goes.
+
+        The same fact of the same source is kept once. What cannot be used costs its own line, and the others go on.
+
+        Args:
+            facts: one (head, relation, tail), a `Fact` or `Triple`, a file (.tsv, .txt, .csv, .parquet, .nt), or any
+                number of these; a str is a path.
+            source: who says so; by default each triple's own source, else the resolved path of its file, else "facts".
+            time: second on the memory's clock at which they are told; where None, behind what is there.
+            names: what identifiers are called: a file of id and text, or a mapping.
+            where: column of a file to the value, or values, that a row must hold.
+            on_progress: called with a source, the facts committed so far, and None.
+            split_at: what parts a name from its description, in a file of names.
+
+        Raises:
+            InputError: the memory cannot be written, or the model reads no text.
+            ImportError: rdflib, which reads N-Triples, is not installed; the message names the extra.
+        """
+        self._check_writable("tell it facts")
+        telling = Telling(source=source, names=names, split_at=split_at, where=where)
+        with self._writing:
+            when = self.end() if time is None else time
+            return Knowing(self.store, self._perceiver, when, on_progress).run(telling.read(facts))
+
+    def facts(self, about: str | None = None, at: Time | None = None, most: int | None = 1000) -> list[KnownFact]:
+        """Facts it was told, the first told first.
+
+        Args:
+            about: an identifier or a name, whatever its case, of their head or tail; several entities may share one.
+            at: when they hold: seconds in Unix time, a date, or a text that says one ("1990").
+            most: how many, at most; all where None.
+
+        Raises:
+            InputError: no entity of that name, with those that come near; no such time; or a `most` below 1.
+        """
+        return self._known().about(about, at, most)
+
+    def graph(self, at: Time | None = None) -> KnowledgeGraph:
+        """The facts it was told as a graph, with times and sources; with `at`, those that hold then.
+
+        Raises:
+            InputError: a time that is none.
+        """
+        return self._known().graph(at)
 
     def watch(
         self,
@@ -189,7 +249,7 @@ class Memory:
         self.store.archive.export(path)
 
     def info(self) -> dict[str, Any]:
-        """How much there is: address, items, sources, items a modality, slots in use, seconds, fingerprint, version."""
+        """How much there is: address, items, sources, items a modality, facts, slots, seconds, fingerprint, version."""
         archive, state = self.store.archive, self.store.state()
         kinds: Counter[str] = Counter()
         for modality in ("image", "audio", "text"):
@@ -200,6 +260,7 @@ class Memory:
             "items": len(archive),
             "sources": len(archive.sources()),
             "modalities": dict(kinds),
+            "facts": len(archive.find(Where(facts=True))),
             "slots": int(used.sum()),
             "capacity": self.steps.bank.capacity,
             "start": float(state.time[0, used, 0].min()) if used.any() else 0.0,
@@ -241,6 +302,13 @@ class Memory:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+    def _known(self) -> Known:
+        """Its facts, read again where it has changed."""
+        known = self._known_facts
+        if known is None or known.version != self.store.archive.version:
+            known = self._known_facts = Known(self.store.archive)
+        return known
 
     def _commit(self, items: list[Any]) -> None:
         with self._writing:

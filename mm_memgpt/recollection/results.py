@@ -5,6 +5,7 @@ Notable: nothing here holds a tensor or the memory itself, so a result outlives 
 
 from dataclasses import dataclass, field
 
+from mm_memgpt.memory.item import Fact
 from mm_memgpt.types import InputError
 
 
@@ -42,6 +43,21 @@ class Hit:
     """What `Where(ids=...)` and `forget` name it by."""
     preview: bytes = field(default=b"", repr=False)
     """A small JPEG of a picture; empty for the rest."""
+    fact: Fact | None = None
+    """What its words say, where it is a fact."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KnownFact:
+    """A fact that the memory was told."""
+
+    fact: Fact
+    source: str
+    """Who says so: the path or name it came from."""
+    id: str
+    """What `Where(ids=...)` and `forget` name it by."""
+    time: float
+    """Second on the memory's clock at which it was told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +80,8 @@ class Source:
     """The item's id; several that are nearly the same are one source, and this is the first of them."""
     preview: bytes = field(default=b"", repr=False)
     """A small JPEG of a picture; empty for the rest."""
+    fact: Fact | None = None
+    """What its words say, where it is a fact."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,3 +163,5 @@ class Moment:
     """A small JPEG of its newest picture; empty for the rest."""
     ids: tuple[str, ...] = field(default=(), repr=False)
     """Its items."""
+    facts: tuple[Fact, ...] = ()
+    """What those of `texts` say that are facts."""

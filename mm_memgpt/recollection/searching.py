@@ -114,4 +114,5 @@ def hit(found: Found) -> Hit:
         score=found.score,
         id=item.id,
         preview=item.preview,
+        fact=item.fact,
     )

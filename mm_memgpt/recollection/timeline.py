@@ -35,6 +35,7 @@ def timeline(store: Store) -> list[Moment]:
                 merged=count > 1,
                 preview=next((item.preview for item in reversed(items) if item.preview), b""),
                 ids=members[slot],
+                facts=tuple(item.fact for item in items if item.fact is not None),
             )
         )
     return sorted(moments, key=lambda moment: (moment.start, moment.slot))

@@ -110,8 +110,8 @@ def test_a_failed_export_leaves_the_old_file(archive, tmp_path, monkeypatch):
 
 def test_an_older_export_is_migrated_on_import(archive, tmp_path, monkeypatch):
     archive.export(tmp_path / "trip.export")
-    monkeypatch.setattr(archive_table, "VERSION", 2)
-    monkeypatch.setattr(archive_table, "MIGRATIONS", {1: lambda table: table.update(values={"digest": "not known"})})
+    monkeypatch.setattr(archive_table, "VERSION", 3)
+    monkeypatch.setattr(archive_table, "MIGRATIONS", {2: lambda table: table.update(values={"digest": "not known"})})
     with Archive.bring(tmp_path / "trip.export", tmp_path / "new.memory") as other:
         assert {stored.item.digest for stored in other.since()} == {"not known"}
         assert len(other) == 20

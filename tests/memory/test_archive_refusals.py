@@ -134,29 +134,31 @@ def test_items_of_other_sizes_are_refused(folder):
 def test_a_newer_memory_is_refused(folder, monkeypatch):
     archive_table.find_table(str(folder)).to_lance().update_schema_metadata({FORMAT: "7"})
     assert refused(folder) == (
-        "of version 7, where 1 is read; open it with the mm_memgpt that wrote it, or a newer one"
+        "of version 7, where 2 is read; open it with the mm_memgpt that wrote it, or a newer one"
     )
 
 
 def test_an_older_memory_is_migrated_once_and_only_for_writing(folder, monkeypatch):
     runs = []
 
-    def to_two(table) -> None:
-        runs.append(1)
+    def to_three(table) -> None:
+        runs.append(2)
         table.update(values={"digest": "not known"})
 
-    monkeypatch.setattr(archive_table, "VERSION", 3)
-    assert "of version 1, which is no longer read" in refused(folder)
-    monkeypatch.setattr(archive_table, "MIGRATIONS", {1: to_two, 2: lambda table: runs.append(2)})
+    monkeypatch.setattr(archive_table, "VERSION", 4)
+    assert "of version 2, which is no longer read" in refused(folder)
+    monkeypatch.setattr(archive_table, "MIGRATIONS", {2: to_three, 3: lambda table: runs.append(3)})
     before = tree(folder)
-    assert refused(folder, read_only=True) == "of version 1, where 3 is read; open it once for writing"
+    assert refused(folder, read_only=True) == (
+        "of version 2, where 4 is read; open it once for writing, as mm-memgpt remember does"
+    )
     assert tree(folder) == before
     for options in ({}, {"read_only": True}, NEW):
         with Archive.open(folder, **options) as archive:
             assert [stored.order for stored in archive.since()] == [0, 1, 2]
             assert {stored.item.digest for stored in archive.since()} == {"not known"}
             assert (archive.shape, archive.fingerprint) == (SHAPE, "nano 1")
-    assert runs == [1, 2]
+    assert runs == [2, 3]
 
 
 def test_without_write_permission_a_memory_opens_read_only_and_not_otherwise(shown, item):
