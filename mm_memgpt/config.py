@@ -246,6 +246,8 @@ class FusionConfig:
     """Whether each slot's tokens are told its kind, its place in line and how long ago it was: which came first."""
     cross_attention: bool = True
     """Whether the tokens of each modality read those of the others."""
+    relations: bool = False
+    """Whether it learned to read edges that knowledge from outside gives; else an answer's facts are read without."""
 
     def __post_init__(self) -> None:
         require(0 <= self.graph_layers <= 2, f"graph_layers {self.graph_layers} must be 0, 1 or 2; try graph_layers=1")

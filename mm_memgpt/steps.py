@@ -141,9 +141,12 @@ class Steps:
             yield Glimpse(start, end, caption, state)
 
     @torch.no_grad()
-    def fuse(self, state: MemoryState) -> Fused:
-        """What the decoder can read of a memory: tokens (b, m, d), mask (b, m) and readout (b, d)."""
-        return self.model.fuser(state)
+    def fuse(self, state: MemoryState, relations: torch.Tensor | None = None) -> Fused:
+        """What the decoder can read of a memory: tokens (b, m, d), mask (b, m) and readout (b, d).
+
+        `relations` (b, s, s) are further edges between its slots, as knowledge from outside gives them.
+        """
+        return self.model.fuser(state, relations)
 
     def decode(self, fused: Fused, prompt: str = "", beams: int = 4, **options: Any) -> Caption | list[Caption]:
         """A sentence about a fused memory; for a batch of memories, a list of sentences.

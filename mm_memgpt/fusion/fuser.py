@@ -13,7 +13,7 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 
 from mm_memgpt.fusion.cross_attention import CrossAttentionFusion
-from mm_memgpt.fusion.graph import GraphFusion, check_relations, edge_features
+from mm_memgpt.fusion.graph import EDGE_KINDS, GraphFusion, check_relations, edge_features
 from mm_memgpt.fusion.order import OrderEmbedding
 from mm_memgpt.layers.attention import Attention
 from mm_memgpt.types import MemoryState
@@ -32,6 +32,16 @@ class Fused(NamedTuple):
     """(b, m, m): how much each token read of each token of the other modalities; None unless asked for."""
     key: Tensor | None = None
     """(b, k): direction of the sum of all items' keys, 0 for an empty memory; None where tokens came without keys."""
+
+
+class Edges(NamedTuple):
+    """The graph that fusion makes of a state, by the places of its slots."""
+
+    kinds: Tensor
+    """(b, s, s, kinds): what slot j is to slot i, in the order of EDGE_KINDS; 0 where it is not."""
+    shares: Tensor
+    """(b, s, s): the share of what i receives in the first round of messages that comes from j; a row sums to 1, or to
+    0 without messages."""
 
 
 class MultimodalFuser(nn.Module):
@@ -87,12 +97,7 @@ class MultimodalFuser(nn.Module):
         if state.sums.shape[-1] != self.width:
             raise ValueError(f"memory width {state.sums.shape[-1]} is not the fuser's {self.width}; build both alike")
         state, relations = used_slots(state, relations)
-        mask = state.count > 0
-        tokens = state.sums / state.count.clamp_min(1).unsqueeze(-1)
-        tokens = tokens.masked_fill(~mask.unsqueeze(-1), 0).to(self.readout_query.dtype)
-        if order is not None:
-            tokens = order(tokens, mask, state)
-
+        tokens, mask = self._tokens(state, order)
         tokens = self.graph(tokens, mask, *edge_features(state, relations))
         aligned = None
         if self.cross_attention is not None:
@@ -104,6 +109,24 @@ class MultimodalFuser(nn.Module):
         readout = rearrange(self.readout(query, self.readout_norm(tokens), mask), "b 1 d -> b d")
         key = nn.functional.normalize(state.key_sums.sum(1), dim=-1).to(readout.dtype)
         return Fused(tokens, mask, readout, aligned, key)
+
+    def _tokens(self, state: MemoryState, order: OrderEmbedding | None) -> tuple[Tensor, Tensor]:
+        """The tokens of slots (b, s, p, d) before any message, and their mask (b, s, p)."""
+        mask = state.count > 0
+        tokens = state.sums / state.count.clamp_min(1).unsqueeze(-1)
+        tokens = tokens.masked_fill(~mask.unsqueeze(-1), 0).to(self.readout_query.dtype)
+        return (tokens if order is None else order(tokens, mask, state)), mask
+
+    def edges(self, state: MemoryState, relations: Tensor | None = None) -> Edges:
+        """How the slots of a state are connected, and how much each receives from each.
+
+        Args:
+            state: s slots; those that hold nothing have no edges.
+            relations: (b, s, s) boolean or weights, further edges between them.
+        """
+        features, adjacency = edge_features(state, relations)
+        shares = self.graph.shares(*self._tokens(state, self.order), features, adjacency)
+        return Edges(features[..., : len(EDGE_KINDS)], shares)
 
     def fuse(
         self,

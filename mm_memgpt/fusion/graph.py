@@ -82,10 +82,22 @@ class GraphFusion(nn.Module):
         """tokens (b, s, p, d), their mask (b, s, p), and what `edge_features` returned."""
         real = mask.unsqueeze(-1).to(tokens.dtype)  # (b, s, p, 1)
         for layer in self.layers:
-            nodes = (tokens * real).sum(-2) / real.sum(-2).clamp_min(1)  # (b, s, d)
-            update = layer.messages(nodes, edges.to(tokens.dtype), adjacency)
+            update = layer.messages(_nodes(tokens, real), edges.to(tokens.dtype), adjacency)
             tokens = tokens + update.unsqueeze(-2) * real
         return tokens
+
+    def shares(self, tokens: Tensor, mask: Tensor, edges: Tensor, adjacency: Tensor) -> Tensor:
+        """The share of what slot i receives in the first round that comes from slot j, the mean over heads: (b, s, s);
+        0 where there is no round. The arguments are those of `forward`."""
+        if not self.layers:
+            return torch.zeros_like(adjacency, dtype=tokens.dtype)
+        nodes = _nodes(tokens, mask.unsqueeze(-1).to(tokens.dtype))
+        return self.layers[0].shares(nodes, edges.to(tokens.dtype), adjacency).mean(1)
+
+
+def _nodes(tokens: Tensor, real: Tensor) -> Tensor:
+    """The mean (b, s, d) of each slot's tokens (b, s, p, d) that are real, 1 or 0 in (b, s, p, 1)."""
+    return (tokens * real).sum(-2) / real.sum(-2).clamp_min(1)
 
 
 def _here(x: Tensor) -> Tensor:

@@ -106,9 +106,17 @@ class KnowledgeGraph:
         """How many triples an entity is in."""
         return len(self._at(entity))
 
-    def neighbours(self, entity: int, most: int | None = None) -> Neighbours:
-        """The triples that an entity is head or tail of; of more than `most`, some drawn by its number alone."""
+    def neighbours(self, entity: int, most: int | None = None, among: np.ndarray | None = None) -> Neighbours:
+        """The triples that an entity is head or tail of; of more than `most`, some drawn by its number alone.
+
+        Args:
+            entity: its number.
+            most: triples, at most; all where None.
+            among: (t) bool, True for triples that count; all where None.
+        """
         found = self._at(entity)
+        if among is not None:
+            found = found[among[found]]
         if most is None or len(found) <= most:
             return Neighbours(found, 0)
         drawn = np.random.default_rng(entity).choice(len(found), most, replace=False, shuffle=False)

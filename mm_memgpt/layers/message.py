@@ -38,13 +38,20 @@ class MessagePassing(nn.Module):
         self.output = nn.Linear(width, width, bias=False)  # W_o
         nn.init.zeros_(self.output.weight)
 
-    def messages(self, x: Tensor, edges: Tensor, adjacency: Tensor) -> Tensor:
-        """What each node of x (b, s, d) receives, over edges (b, s, s, e) where adjacency (b, s, s) is True."""
+    def shares(self, x: Tensor, edges: Tensor, adjacency: Tensor) -> Tensor:
+        """softmax_j(e_ij), the share of what i receives that comes from j, of each head: (b, h, s, s).
+
+        Of nodes x (b, s, d), over edges (b, s, s, e) where adjacency (b, s, s) is True.
+        """
         pair = rearrange(self.reader(x), "b i d -> b i 1 d") + rearrange(self.neighbour(x), "b j d -> b 1 j d")
         pair = rearrange(pair + self.edge(edges), "b i j (h w) -> b i j h w", h=self.heads)
         logits = einsum(F.leaky_relu(pair, SLOPE), self.score.to(pair.dtype), "b i j h w, h w -> b h i j")
         itself = torch.eye(x.shape[1], dtype=torch.bool, device=x.device)
-        share = logits.masked_fill(~rearrange(adjacency | itself, "b i j -> b 1 i j"), -torch.inf).softmax(-1)
+        return logits.masked_fill(~rearrange(adjacency | itself, "b i j -> b 1 i j"), -torch.inf).softmax(-1)
+
+    def messages(self, x: Tensor, edges: Tensor, adjacency: Tensor) -> Tensor:
+        """What each node receives (b, s, d); the arguments are those of `shares`."""
+        share = self.shares(x, edges, adjacency)
         value = rearrange(self.value(x), "b j (h w) -> b h j w", h=self.heads)
         return self.output(rearrange(share.to(value.dtype) @ value, "b h i w -> b i (h w)"))
 

@@ -103,9 +103,12 @@ class MMMemGPTForConditionalGeneration(Senses, PreTrainedModel, GenerationMixin)
     def get_output_embeddings(self) -> nn.Module:
         return self.decoder.get_output_embeddings()
 
-    def read(self, state: MemoryState) -> tuple[Tensor, Tensor]:
-        """What the decoder reads of a memory: the readout, then its real tokens (b, 1+n, d), and the mask (b, 1+n)."""
-        return self.readable(self.fuser(state))
+    def read(self, state: MemoryState, relations: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """What the decoder reads of a memory: the readout, then its real tokens (b, 1+n, d), and the mask (b, 1+n).
+
+        `relations` (b, s, s) are further edges between its slots.
+        """
+        return self.readable(self.fuser(state, relations))
 
     @staticmethod
     def readable(fused: Fused) -> tuple[Tensor, Tensor]:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from mm_memgpt.explain.written import Written, written
+from mm_memgpt.fusion.fuser import Edges
 from mm_memgpt.memory.item import Item
 from mm_memgpt.models.mm_memgpt import MMMemGPTForConditionalGeneration
 from mm_memgpt.models.processor import MMMemGPTProcessor
@@ -89,20 +90,33 @@ def grounds(
     text, given = written(model, processor, f"{question} {answer}".strip()), len(question.split())
     blank = model.bank.empty(dtype=joined.state.sums.dtype)
     rows = without(joined, items, [(), None, *groups], blank)
-    full, null, *others = logprobs(model, rows, text)[:, given:]
+    full, null, *others = logprobs(model, rows, text, joined.relations)[:, given:]
     drops = full - torch.stack(others) if others else full.new_zeros(0, len(full))
     return Grounds(text.words[given:], full, drops, float((full - null).sum()))
 
 
-def logprobs(model: MMMemGPTForConditionalGeneration, states: MemoryState, text: Written) -> Tensor:
-    """Log-probability of each word of a text from each of n memories, nats: (n, w)."""
+def logprobs(
+    model: MMMemGPTForConditionalGeneration, states: MemoryState, text: Written, relations: Tensor | None = None
+) -> Tensor:
+    """Log-probability of each word of a text from each of n memories, nats: (n, w).
+
+    `relations` (1, s, s) are further edges between the slots of each; those of a slot that is empty are none.
+    """
     sums = []
     for rows in zip(*(field.split(ROWS) for field in readable(model, states)), strict=True):
-        memory, mask = model.read(MemoryState(*rows))
+        given = None if relations is None else relations.to(model.device).expand(len(rows[0]), -1, -1)
+        memory, mask = model.read(MemoryState(*rows), given)
         tokens = text.tokens.expand(len(memory), -1)
         logits = model.teacher_forced(tokens, memory, mask).float()  # (n, t - 1, v)
         sums.append(text.by_word(logits.log_softmax(-1).gather(-1, tokens[:, 1:, None]).squeeze(-1)))
     return torch.cat(sums).cpu()
+
+
+@torch.inference_mode()
+def edges_of(model: MMMemGPTForConditionalGeneration, joined: Joined) -> Edges:
+    """The graph that fusion makes of what was joined, on the CPU."""
+    relations = None if joined.relations is None else joined.relations.to(model.device)
+    return Edges(*(field.cpu() for field in model.fuser.edges(readable(model, joined.state), relations)))
 
 
 def readable(model: MMMemGPTForConditionalGeneration, state: MemoryState) -> MemoryState:

@@ -3,7 +3,7 @@
 Notable: forms of one verb are one to what tells how much of a question a sentence has, and each of them is looked for.
 """
 
-from mm_memgpt.explain.content import stem
+from mm_memgpt.explain.content import stem, stems
 from mm_memgpt.words import words
 
 _VERBS = """
@@ -30,6 +30,11 @@ OTHERS = {stem(forms[0]): forms for forms in _FORMS}
 def base(stemmed: str) -> str:
     """The stem of the verb that a stem is a form of; itself, where it is of none."""
     return BASE.get(stemmed, stemmed)
+
+
+def base_stems(text: str) -> set[str]:
+    """The stems of a text's content words, of verbs in one form."""
+    return {base(each) for each in stems([text])}
 
 
 def with_forms(text: str) -> str:

@@ -29,6 +29,8 @@ class Joined(NamedTuple):
     """The slot of each found item."""
     share: tuple[int | None, ...]
     """The bank's slot that holds each among others; None where it has its own there, or is no longer in any."""
+    relations: Tensor | None = None
+    """(1, s, s): further edges between the slots, as facts give them; None where the model is given none."""
 
 
 def join(state: MemoryState, ledger: Ledger, names: Iterable[str], items: Sequence[Item]) -> Joined:
@@ -54,6 +56,15 @@ def join(state: MemoryState, ledger: Ledger, names: Iterable[str], items: Sequen
     numbers = {name: number for number, name in enumerate(names)}
     sources = [numbers.get(item.source, len(numbers)) for item in new]
     return Joined(_extended(kept, new, sources) if new else kept, tuple(own), tuple(share))
+
+
+def related_by(joined: Joined, pairs: Iterable[tuple[int, int]]) -> Tensor:
+    """Pairs of places of found items as edges between the slots that these have of their own, both ways: (1, s, s)."""
+    slots = joined.state.items.shape[1]
+    relations = torch.zeros(1, slots, slots)
+    for one, other in pairs:
+        relations[0, joined.own[one], joined.own[other]] = relations[0, joined.own[other], joined.own[one]] = 1
+    return relations
 
 
 def _extended(state: MemoryState, items: Sequence[Item], sources: Sequence[int]) -> MemoryState:

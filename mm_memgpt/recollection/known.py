@@ -13,6 +13,7 @@ from mm_memgpt.knowledge.graph import KnowledgeGraph
 from mm_memgpt.knowledge.reading import build_graph
 from mm_memgpt.memory.archive import Archive
 from mm_memgpt.memory.archive_rows import to_facts
+from mm_memgpt.recollection.linking import LinkedFacts
 from mm_memgpt.recollection.results import KnownFact
 from mm_memgpt.types import InputError
 
@@ -59,13 +60,28 @@ class Known:
         """The graph of all facts."""
         return graph_of(self.facts)
 
+    @cached_property
+    def linked(self) -> LinkedFacts | None:
+        """The facts, linked by name; None where there are none."""
+        return LinkedFacts(self.facts, self.whole) if self.facts else None
+
     def _at(self, at: Time | None) -> list[KnownFact]:
         if at is None:
             return self.facts
-        second = instant(at, "facts", "at")
-        if second is None:  # "" or nan, which a file may have where nothing is said
-            raise InputError(f"facts: {at!r} in at is no time; write 1999, 1999-12-31 or 1999-12-31T23:59:00")
-        return [each for each in self.facts if each.fact.holds(second)]
+        when = second(at)
+        return [each for each in self.facts if each.fact.holds(when)]
+
+
+def second(at: Time) -> float:
+    """A time as a second in Unix time.
+
+    Raises:
+        InputError: it is none.
+    """
+    found = instant(at, "facts", "at")
+    if found is None:  # "" or nan, which a file may have where nothing is said
+        raise InputError(f"facts: {at!r} in at is no time; write 1999, 1999-12-31 or 1999-12-31T23:59:00")
+    return found
 
 
 def graph_of(known: Sequence[KnownFact]) -> KnowledgeGraph:

@@ -23,7 +23,7 @@ from mm_memgpt.recollection.asking import Asking
 from mm_memgpt.recollection.evidence import readable
 from mm_memgpt.recollection.inputs import called, given, single
 from mm_memgpt.recollection.knowing import Knowing
-from mm_memgpt.recollection.known import Known, Time
+from mm_memgpt.recollection.known import Known, Time, second
 from mm_memgpt.recollection.perceiving import Perceiver
 from mm_memgpt.recollection.reencoding import reencode
 from mm_memgpt.recollection.results import Added, Answer, Hit, KnownFact, Moment
@@ -202,17 +202,19 @@ class Memory:
             raise InputError(f"k {k} must be at least 1; try k=5")
         return [hit(found) for found in recall(self.store.archive, question, k, where)]
 
-    def ask(self, question: str, k: int = 8) -> Answer:
+    def ask(self, question: str, k: int = 8, at: Time | None = None) -> Answer:
         """An answer with what each of its words rests on; with nothing to answer from, one that is `declined`.
 
         Args:
             question: about what was seen, heard or read.
-            k: how many items that fit the question are read beside what is remembered.
+            k: how many items that fit the question are read beside what is remembered and the facts around them.
+            at: when facts must hold: seconds in Unix time, a date, or a text that says one; all count where None.
 
         Raises:
-            InputError: no question, one that is too long, or a k below 1.
+            InputError: no question, one that is too long, a k below 1, or no such time.
         """
-        return Asking(self.steps, self.store, self._perceiver).ask(question, k)
+        asking = Asking(self.steps, self.store, self._perceiver, self._known().linked)
+        return asking.ask(question, k, None if at is None else second(at))
 
     def timeline(self) -> list[Moment]:
         """What the memory still tells apart, by time."""

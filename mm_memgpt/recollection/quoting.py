@@ -4,12 +4,13 @@ Notable: the best sentence has the question's content words; of two that have th
 the older stays among the sources, as what was said before.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from mm_memgpt.config import AskingConfig
 from mm_memgpt.memory.archive import Archive
 from mm_memgpt.memory.archive_search import Found
+from mm_memgpt.memory.item import Fact
 from mm_memgpt.memory.where import Where
 from mm_memgpt.recollection.wanted import content, fits
 
@@ -29,14 +30,25 @@ class Quote(NamedTuple):
     """Share of the question's content words that it has."""
 
 
-def quote(archive: Archive, key: object, question: str, config: AskingConfig) -> Quote | None:
-    """The sentence of the memory that answers a question; None where none has enough of it."""
+def quote(
+    archive: Archive, key: object, question: str, config: AskingConfig, allowed: Callable[[Fact], bool] | None = None
+) -> Quote | None:
+    """The sentence of the memory that answers a question; None where none has enough of it.
+
+    `allowed` says which facts may be quoted, where the memory holds any.
+    """
     if not (wanted := content(question)):
         return None
-    texts = Where(modality="text")
-    found = {one.order: one for one in archive.search(text=question, k=DEPTH, where=texts)}
-    found |= {one.order: one for one in archive.search(key=key, k=DEPTH, where=texts)}
-    scored = [(score(wanted, one.item.text), one) for one in found.values() if fits(question, one.item.text)]
+    found: dict[int, Found] = {}
+    for facts in (None,) if allowed is None else (False, True):  # of which there may be so many that no note is found
+        texts = Where(modality="text", facts=facts)
+        found |= {one.order: one for one in archive.search(text=question, k=DEPTH, where=texts)}
+        found |= {one.order: one for one in archive.search(key=key, k=DEPTH, where=texts)}
+    scored = [
+        (score(wanted, one.item.text), one)
+        for one in found.values()
+        if fits(question, one.item.text) and (one.item.fact is None or allowed is None or allowed(one.item.fact))
+    ]
     scored = [(covered, near, one) for (covered, near), one in scored if covered >= config.covered]
     if not scored:
         return None

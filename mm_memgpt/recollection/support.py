@@ -53,7 +53,7 @@ def supported(archive: Archive, question: str, key: Key, say: Say, nearest: int)
         return _any_there(archive, question)
     groups: dict[str, list[Item]] = {}
     for one in wanted:
-        groups |= _near(archive, key(_phrase(one)), nearest)
+        groups |= near(archive, key(_phrase(one)), nearest)
     if not groups:
         return False
     said = [
@@ -102,7 +102,7 @@ def _any_there(archive: Archive, question: str) -> bool:
     return bool(archive.find(Where(modality=of or None)))
 
 
-def _near(archive: Archive, key: np.ndarray, nearest: int) -> dict[str, list[Item]]:
+def near(archive: Archive, key: np.ndarray, nearest: int) -> dict[str, list[Item]]:
     """The photos and sounds nearest to a key; pieces of one moment of a sound together."""
     photos = archive.search(key=key, k=nearest, where=Where(modality="image"))
     groups = {found.item.id: [found.item] for found in photos}

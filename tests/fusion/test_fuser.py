@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from mm_memgpt.fusion.fuser import Fused, MultimodalFuser, used_slots
+from mm_memgpt.fusion.graph import EDGE_KINDS
 from mm_memgpt.types import MIXED_SOURCE, MemoryState
 
 B, S, P, D, K = 2, 6, 3, 8, 5
@@ -84,6 +85,26 @@ def test_relations_follow_their_slots_and_add_edges():
         module(moved(state, order), relations[:, order][:, :, order], alignment=True), module(state, relations, True)
     )
     assert not torch.allclose(fused.tokens, module(state).tokens)
+
+
+def test_edges_are_told_by_the_places_of_the_slots_with_what_each_receives():
+    state, module = memory(), fuser()
+    before = module.edges(state)
+    connected = (before.kinds != 0).any(-1) | torch.eye(S, dtype=torch.bool)
+    assert before.kinds.shape == (B, S, S, len(EDGE_KINDS))
+    assert torch.equal(before.shares[USED] > 0, connected[USED])
+    torch.testing.assert_close(before.shares[USED].sum(-1), torch.ones(int(USED.sum())))
+    b, i, j = (~connected & USED.unsqueeze(-1) & USED.unsqueeze(-2)).nonzero()[0].tolist()
+    relations = torch.zeros(B, S, S)
+    relations[b, i, j] = 1
+    told = module.edges(state, relations)
+    assert told.kinds[..., EDGE_KINDS.index("relation")].nonzero().tolist() == [[b, i, j]]
+    assert told.shares[b, i, j] > 0
+    assert told.shares[b, j, i] == 0
+
+
+def test_without_messages_nothing_is_shared():
+    assert fuser(layers=0).edges(memory()).shares.abs().max() == 0
 
 
 def test_empty_slots_and_what_lies_in_padding_change_nothing():

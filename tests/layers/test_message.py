@@ -21,6 +21,13 @@ def layer(output: str = "random") -> MessagePassing:
     return passing
 
 
+def test_what_a_node_receives_is_shared_out_among_its_edges_and_itself():
+    shares = layer().shares(X, EDGES, ADJACENCY)
+    assert shares.shape == (2, 2, 5, 5)  # b h s s
+    torch.testing.assert_close(shares.sum(-1), torch.ones(2, 2, 5))
+    assert torch.equal(shares[:, 0] > 0, ADJACENCY | torch.eye(5, dtype=torch.bool))
+
+
 def test_equals_gatv2_of_pytorch_geometric():
     passing = layer()
     nn.init.eye_(passing.output.weight)

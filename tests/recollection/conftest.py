@@ -1,5 +1,6 @@
 """A tiny model, and files to remember: photos of one pattern each, tones, a clip and a document."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,11 @@ import pytest
 import soundfile
 from PIL import Image
 
+from mm_memgpt.memory.item import Fact
 from mm_memgpt.pipeline import Pipeline, load
+from mm_memgpt.recollection.known import graph_of
+from mm_memgpt.recollection.linking import LinkedFacts
+from mm_memgpt.recollection.results import KnownFact
 
 RATE = 16_000
 
@@ -42,3 +47,14 @@ def files(tmp_path, photo) -> dict[str, Path]:
     soundfile.write(folder / "tone.wav", 0.5 * np.sin(np.arange(2 * RATE) * 0.17), RATE)
     (folder / "diary.txt").write_text("The car is on level three. Anna has the key.\nThe dog sleeps.\n")
     return {path.name: path for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="session")
+def linked() -> Callable[[Sequence[Fact]], LinkedFacts]:
+    """Links facts as a memory does that was told them, one item each: "item 0", "item 1", ..."""
+
+    def link(facts: Sequence[Fact]) -> LinkedFacts:
+        known = [KnownFact(fact=fact, source="atlas", id=f"item {place}", time=0.0) for place, fact in enumerate(facts)]
+        return LinkedFacts(known, graph_of(known))
+
+    return link
