@@ -42,6 +42,9 @@ def add_ask(commands: Action) -> None:
     command.add_argument(
         "--top", type=positive, default=8, metavar="N", help="items looked up for it; default: %(default)s"
     )
+    command.add_argument(
+        "--graph", metavar="FILE.svg", help="also draw what the answer rests on, and how that is connected"
+    )
     _add_format(command)
     add_model_options(command, batch=False, beams=False)
     command.set_defaults(run=command_called("ask"))

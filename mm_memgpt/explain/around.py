@@ -11,14 +11,14 @@ from math import dist
 from mm_memgpt.explain.svg import Box
 
 WIDTH = 400
-"""Of it all, in pixels: at the 340 of a phone, letters of 14 pixels are still 12."""
-BOX = (120, 90)
+"""Of it all, in pixels: on a phone of 360 a name of 15 pixels still has 11."""
+BOX = (126, 94)
 """Width and height of a box around the middle one."""
 CORRIDOR = WIDTH - 2 * BOX[0]
 """Between the columns."""
 GAP = 36
 """Between two rows: room for a label."""
-MIDDLE = (116, 84)
+MIDDLE = (120, 86)
 """Width and height of the box in the middle, which lies between two rows and reaches beside them."""
 ROUNDS = 50
 """Of changing places, at most; a dozen boxes need a few."""

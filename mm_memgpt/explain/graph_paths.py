@@ -6,15 +6,13 @@ wide as its weight, which stands on it, so that no colour has to be told apart.
 
 from collections.abc import Sequence
 
-from mm_memgpt.explain.svg import LABEL, Box, breadth, cut, drawn, label, label_box, picture, plain, written
+from mm_memgpt.explain.svg import LABEL, NAME, Box, breadth, cut, drawn, label, label_box, picture, plain, written
 from mm_memgpt.knowledge.graph_reader import GraphAnswer, Step
 
-COLUMN, ROW = 370, 72
+COLUMN, ROW = 400, 72
 """Pixels from one hop to the next, and from one entity of a hop to the next."""
-WIDTH, HEIGHT, EDGE = 190, 36, 16
+WIDTH, HEIGHT, EDGE = 200, 36, 16
 """Of an entity's box, and the margin."""
-LETTERS = 14
-"""Pixels, size of the letters of a name."""
 TIP = (
     '<defs><marker id="mm-tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="9" markerHeight="9" '
     'markerUnits="userSpaceOnUse" orient="auto-start-reverse"><path d="M0 0L8 4L0 8z"/></marker></defs>'
@@ -99,5 +97,5 @@ def _weight(step: Step, start: Corner, end: Corner, taken: list[Box]) -> str:
 def _box(name: str, corner: Corner, is_answer: bool) -> str:
     kind = ' class="mm-answer"' if is_answer else ""
     box = Box(*corner, WIDTH, HEIGHT)
-    text = written(box.middle[0], box.middle[1] + 5, cut(name, LETTERS, WIDTH - 12))
+    text = written(box.middle[0], box.middle[1] + 5, cut(name, NAME, WIDTH - 12))
     return f"<g{kind}><title>{plain(name)}</title>{drawn(box)}{text}</g>"

@@ -11,15 +11,15 @@ from typing import NamedTuple
 
 LETTER, WIDE = 0.58, 1.05
 """Widths of a letter as shares of the size of the font: what most are below, and those of East Asia."""
-LABEL = 12
-"""Pixels, size of the letters of a label."""
-PILL = 17
+NAME, LABEL = 15, 13
+"""Pixels, size of the letters of a name and of a label."""
+PILL = 18
 """Pixels, height of a label."""
 UNWRITTEN = ("Cc", "Cs", "Cn")
 """Unicode categories of what no XML may hold: control characters, halves of pairs, and what is no letter."""
 
 STYLE = (
-    ".mm-graph text{font:14px system-ui,sans-serif;text-anchor:middle;fill:#1d1d1f}"
+    f".mm-graph text{{font:{NAME}px system-ui,sans-serif;text-anchor:middle;fill:#1d1d1f}}"
     ".mm-graph rect{fill:#eef1f5;stroke:#5b6573}.mm-graph .mm-answer rect{fill:#d3ecd8;stroke:#1f7a38;stroke-width:2}"
     ".mm-graph path{stroke:#6b7684;fill:none}.mm-graph marker path{fill:#6b7684;stroke:none}"
     f".mm-graph .mm-label text{{font-size:{LABEL}px}}.mm-graph .mm-label rect{{fill:#fff;stroke:#c3cad3}}"

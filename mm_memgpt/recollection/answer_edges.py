@@ -14,8 +14,10 @@ from mm_memgpt.recollection.results import Link
 
 GREATEST = 4.0
 """Nats of evidence above which no line gets wider."""
-LABELLED = 130
-"""Pixels of a link's label at most."""
+LABELLED = 210
+"""Pixels of a link's label at most; a longer one says the heaviest alone."""
+UNDIRECTED = {"previous": "next"}
+"""What a line that has no direction says of a link that has one."""
 BESIDE = 4
 """Pixels between a source's box and its evidence."""
 
@@ -23,30 +25,37 @@ BESIDE = 4
 class Tie(NamedTuple):
     """What connects two sources."""
 
-    kinds: tuple[str, ...]
-    """What one is to the other, or what both name."""
+    ways: tuple[tuple[str, float], ...]
+    """What one is to the other, or the entity that both name, with its weight; ways of one weight together."""
     weight: float
     """Of the heaviest."""
+    shared: bool
+    """Whether an entity is among them."""
 
     @property
     def said(self) -> str:
-        return f"{', '.join(self.kinds)} {self.weight:.2f}"
+        return "; ".join(f"{way} {weight:.2f}" for way, weight in self.ways)
 
 
 Ties = Mapping[tuple[int, int], Tie]
-"""By the places of both, the heaviest first."""
+"""By the places of both."""
 
 
 def ties(links: Sequence[Link]) -> dict[tuple[int, int], Tie]:
-    """The links of each two sources as one, the heaviest first."""
+    """The links of each two sources as one: those by an entity first, then the heaviest."""
     found: dict[tuple[int, int], list[Link]] = {}
     for link in links:
         found.setdefault((min(link.one, link.other), max(link.one, link.other)), []).append(link)
-    merged = {
-        both: Tie(tuple(dict.fromkeys(link.name or link.kind for link in each)), max(link.weight for link in each))
-        for both, each in found.items()
-    }
-    return dict(sorted(merged.items(), key=lambda pair: (-pair[1].weight, pair[0])))
+    merged = {both: _merged(each) for both, each in found.items()}
+    return dict(sorted(merged.items(), key=lambda pair: (not pair[1].shared, -pair[1].weight, pair[0])))
+
+
+def _merged(links: Sequence[Link]) -> Tie:
+    ways: dict[float, list[str]] = {}
+    for link in sorted(links, key=lambda link: (-link.weight, link.name == "")):
+        ways.setdefault(round(link.weight, 2), []).append(link.name or UNDIRECTED.get(link.kind, link.kind))
+    said = tuple((", ".join(dict.fromkeys(names)), weight) for weight, names in ways.items())
+    return Tie(said, max(ways), any(link.name for link in links))
 
 
 def signed(evidence: float) -> str:
@@ -98,16 +107,23 @@ def tied(shown: Ties, nodes: Sequence[Node], boxes: Sequence[Box], within: Box) 
         curve = route(one.box, other.box, boxes, within)
         title = f"{one.name}, {other.name}: {tie.said}"
         path = f'<path d="{curve.path}" stroke-width="{1 + 3 * tie.weight:.1f}"/>'
-        lines.append(_edge(both, "mm-tie" if tie.weight > 0 else "mm-tie mm-none", title, path))
-        number = f" {tie.weight:.2f}"
-        texts = [cut(", ".join(tie.kinds), LABEL, LABELLED - breadth(number, LABEL)) + number, number.strip()]
-        for text in texts:
+        kind = f"mm-tie{'' if tie.shared else ' mm-faint'}{'' if tie.weight > 0 else ' mm-none'}"
+        lines.append(_edge(both, kind, title, path))
+        for text in _labels(tie):
             place = label_place(curve, text, taken, within)
             if place is not None:
                 taken.append(place)
                 labels.append(_edge(both, "mm-tie", title, label(*place.middle, text)))
                 break
     return [*lines, *labels]
+
+
+def _labels(tie: Tie) -> list[str]:
+    """What a label may say, the fullest first."""
+    way, weight = tie.ways[0]
+    number = f"{weight:.2f}"
+    heaviest = f"{cut(way, LABEL, LABELLED / 2)} {number}"
+    return [tie.said, heaviest, number] if breadth(tie.said, LABEL) <= LABELLED else [heaviest, number]
 
 
 def _door(box: Box) -> tuple[float, float]:

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from mm_memgpt.explain.around import WIDTH, around, middle
 from mm_memgpt.explain.svg import LABEL, Box, picture, written
 from mm_memgpt.recollection.answer_edges import evidence_box, evidence_label, said_of, spoke, tied, ties
-from mm_memgpt.recollection.answer_nodes import Node, Told, answer_node, paragraph, source_node, told
+from mm_memgpt.recollection.answer_nodes import Node, Shown, answer_node, paragraph, shown_as, source_node
 from mm_memgpt.recollection.results import Answer, Source
 
 SOURCES, LINES = 12, 30
-"""Drawn at most: the first sources, and the heaviest lines between them."""
-BELOW = 116
+"""Drawn at most: the first sources, and of the lines between them those by a shared entity, then the heaviest."""
+BELOW = 122
 """Pixels below the graph where all of a node is shown."""
 MARGIN = 5
 """Pixels around it all."""
@@ -23,32 +23,33 @@ SCALE = 1.3
 MEANING = (
     "Point at a box, or tab to it, for all of it. Straight lines: nats that the answer loses without a source, dashed "
     "where it speaks against the answer. Curves: what connects two sources, and how much of what one hears in the "
-    "model's graph comes from the other, 0 to 1."
+    "model's graph comes from the other."
 )
 
 STYLE = (
-    ".mm-graph{max-width:100%;height:auto}.mm-graph text.mm-small{font-size:12px}.mm-graph .mm-relation"
+    f".mm-graph{{max-width:100%;height:auto}}.mm-graph text.mm-small{{font-size:{LABEL}px}}.mm-graph .mm-relation"
     "{font-style:italic}.mm-graph .mm-wave{stroke-width:3;stroke-linecap:round}.mm-graph .mm-for path{stroke:#2563b8}"
     ".mm-graph .mm-against path{stroke:#b8520f;stroke-dasharray:7 5}.mm-graph .mm-none path{stroke-dasharray:1 4}"
+    ".mm-graph .mm-faint path{opacity:.5}"
     ".mm-graph :is(.mm-for,.mm-against) text{font-weight:600}.mm-node{cursor:help;outline:none}"
     ".mm-node:is(:hover,:focus)>rect{stroke-width:3}.mm-whole{visibility:hidden}"
     ".mm-node:is(:hover,:focus)>.mm-whole{visibility:visible}"
     ".mm-graph:has(.mm-node:hover) .mm-node:focus:not(:hover)>.mm-whole{visibility:hidden}"
-    ".mm-graph .mm-below{font:13px/1.4 system-ui,sans-serif;color:#1d1d1f;background:#fff;height:100%;overflow:auto;"
+    ".mm-graph .mm-below{font:14px/1.35 system-ui,sans-serif;color:#1d1d1f;background:#fff;height:100%;overflow:auto;"
     "overflow-wrap:anywhere;box-sizing:border-box;padding:6px 8px;border:1px solid #c3cad3;border-radius:8px}"
     "@media(prefers-color-scheme:dark){.mm-graph .mm-for path{stroke:#6ea8f2}.mm-graph .mm-against path{stroke:#f0965a}"
     ".mm-graph .mm-below{color:#f2f4f7;background:#14181f;border-color:#4a5461}}"
 )
 
 
-def answer_graph(answer: Answer, how: Sequence[Told] | None = None) -> str:
+def answer_graph(answer: Answer, how: Sequence[Shown] | None = None) -> str:
     """The graph around an answer, with a dozen of its sources at most.
 
     Args:
         answer: the answer; one that declined stands alone.
         how: how each of its sources is told, where somebody knows better than by its modality and its seconds.
     """
-    how = list(map(told, answer.sources)) if how is None else how
+    how = list(map(shown_as, answer.sources)) if how is None else how
     count = min(len(answer.sources), SOURCES)
     found = ties(answer.links)
     shown = dict([pair for pair in found.items() if max(pair[0]) < count][:LINES])

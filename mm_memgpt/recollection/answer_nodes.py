@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import NamedTuple
 
-from mm_memgpt.explain.svg import LABEL, Box, cut, drawn, plain, wrapped, written
+from mm_memgpt.explain.svg import LABEL, NAME, Box, cut, drawn, plain, wrapped, written
+from mm_memgpt.knowledge.saying import names
 from mm_memgpt.recollection.results import Answer, Source
 
-LETTERS = 14
-"""Pixels, size of the letters of an answer and of a fact's ends."""
 LINE = 16
 """Pixels from one line of a box to the next."""
 INSET = 6
@@ -26,7 +25,7 @@ WAVE = (5, 11, 18, 8, 14, 20, 9, 5)
 """Pixels, heights of the strokes that stand for a sound."""
 
 
-class Told(NamedTuple):
+class Shown(NamedTuple):
     """How a source is told."""
 
     kind: str
@@ -41,7 +40,7 @@ class Node(NamedTuple):
     place: int
     """Among the answer's sources."""
     source: Source
-    how: Told
+    how: Shown
     box: Box
 
     @property
@@ -51,18 +50,18 @@ class Node(NamedTuple):
         return name if name.startswith(self.how.kind) else f"{self.how.kind} {name}"
 
 
-def told(source: Source) -> Told:
+def shown_as(source: Source) -> Shown:
     """How a source is told where nobody knows better: by its modality, and its seconds on the memory's clock."""
     time = f"{source.start:.1f} s" if source.end <= source.start else f"{source.start:.1f}\u2013{source.end:.1f} s"
-    return Told(KINDS[source.modality] if source.fact is None else "fact", time)
+    return Shown(KINDS[source.modality] if source.fact is None else "fact", time)
 
 
 def answer_node(answer: Answer, box: Box, below: Box) -> str:
     """The box of the answer, and what stands below the graph for it."""
     text = answer.text or "no answer"
-    line = LINE + 2
-    lines = wrapped(text, LETTERS, box.width - 2 * INSET, int((box.height - INSET) // line))
-    first = box.middle[1] - line * (len(lines) - 1) / 2 + LETTERS * 0.36
+    line = LINE + 3
+    lines = wrapped(text, NAME, box.width - 2 * INSET, int((box.height - INSET) // line))
+    first = box.middle[1] - line * (len(lines) - 1) / 2 + NAME * 0.36
     body = "".join(written(box.middle[0], first + line * place, each) for place, each in enumerate(lines))
     sure = f"confidence {answer.confidence:.2f}, grounded by {answer.grounded:.2f} nats"
     return _node("mm-answer", drawn(box) + body, ["answer", sure], text, below)
@@ -106,26 +105,24 @@ def _face(node: Node) -> str:
     """What shows a source in its box, above its name."""
     source, box, x, width = node.source, node.box, node.box.middle[0], node.box.width - 2 * INSET
     if source.fact is not None:
-        head, relation, tail = spelled(source)
+        head, relation, tail = names(source.fact)
         return (
-            written(x, box.top + 20, cut(head, LETTERS, width))
-            + written(x, box.top + 39, cut(f"↓ {relation}", LABEL, width), "mm-small mm-relation")
-            + written(x, box.top + 59, cut(tail, LETTERS, width))
+            written(x, box.top + 21, cut(head, NAME, width))
+            + written(x, box.top + 41, cut(f"↓ {relation}", LABEL, width), "mm-small mm-relation")
+            + written(x, box.top + 62, cut(tail, NAME, width))
         )
     if source.preview:
         place = f'x="{box.left + INSET:g}" y="{box.top + INSET:g}" width="{width:g}" height="{box.height - 32:g}"'
         return f'<image {place} href="data:image/jpeg;base64,{b64encode(source.preview).decode()}"/>'
     if source.modality == "audio":
-        left, middle = x - 5 * (len(WAVE) - 1) / 2, box.top + 27
+        left, middle = x - 5 * (len(WAVE) - 1) / 2, box.top + 21
         strokes = "".join(f"M{left + 5 * place:g} {middle - tall / 2:g}v{tall}" for place, tall in enumerate(WAVE))
-        time = written(x, box.top + 60, cut(node.how.time, LABEL, width), "mm-small")
-        return f'<path class="mm-wave" d="{strokes}"/>{time}'
-    lines = wrapped(source.text, LABEL, width, 3)
-    return "".join(written(x, box.top + 21 + LINE * place, line, "mm-small") for place, line in enumerate(lines))
+        return f'<path class="mm-wave" d="{strokes}"/>{_lines(node, node.how.time, 50, 2)}'
+    return _lines(node, source.text, 21, 3)
 
 
-def spelled(source: Source) -> tuple[str, str, str]:
-    """Head, relation and tail of a fact as people call them."""
-    fact = source.fact
-    relation = fact.relation_name or fact.relation.replace("_", " ")
-    return fact.head_name or fact.head, relation, fact.tail_name or fact.tail
+def _lines(node: Node, text: str, down: float, most: int) -> str:
+    """A text in a box, in at most so many lines, the first so far below its top."""
+    x, top = node.box.middle[0], node.box.top + down
+    lines = wrapped(text, LABEL, node.box.width - 2 * INSET, most)
+    return "".join(written(x, top + LINE * place, line, "mm-small") for place, line in enumerate(lines))

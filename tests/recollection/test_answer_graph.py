@@ -10,7 +10,7 @@ import pytest
 from mm_memgpt.explain.svg import Box
 from mm_memgpt.memory.item import Fact
 from mm_memgpt.recollection.answer_graph import LINES, SOURCES, answer_graph
-from mm_memgpt.recollection.answer_nodes import Told
+from mm_memgpt.recollection.answer_nodes import Shown
 from mm_memgpt.recollection.results import Answer, Link, Source
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -83,12 +83,18 @@ def test_the_wider_the_line_the_more_evidence_and_one_against_the_answer_is_told
 
 
 def test_what_is_linked_has_a_line_with_what_links_it_and_its_weight():
-    links = (link(0, 1, 0.414, "relation", "cat"), link(1, 2, 0.25), link(1, 2, 0.25, "same source"), link(0, 2, 0.0))
+    links = (
+        link(0, 1, 0.414, "relation", "cat"),
+        link(1, 2, 0.25),
+        link(1, 2, 0.25, "same source"),
+        link(1, 2, 0.0, "previous"),
+    )
+    links += (link(0, 2, 0.0),)
     found = edges(parsed(answer(*(source(**each) for each in (PHOTO, FACT, NOTE)), links=links)))
     ties = {title: parts for title, parts in found.items() if "nats" not in title}
     assert list(ties) == [
         "photo cat.jpg, fact 1: cat 0.41",
-        "fact 1, note 1: similar, same source 0.25",
+        "fact 1, note 1: similar, same source 0.25; next 0.00",
         "photo cat.jpg, note 1: similar 0.00",
     ]
     widths = [float(parts[0].find(f"{SVG}path").get("stroke-width")) for parts in ties.values()]
@@ -149,7 +155,7 @@ def test_nothing_that_was_given_can_run():
     given = answer(
         source(path=evil, text=evil), source(path=evil, fact=fact), text=evil, links=(link(0, 1, name=evil),)
     )
-    drawn = answer_graph(given, how=[Told(evil, evil)] * 2)
+    drawn = answer_graph(given, how=[Shown(evil, evil)] * 2)
     assert not any(part.tag.endswith("script") for part in ElementTree.fromstring(drawn).iter())
     assert "<script" not in drawn
     assert re.search(r'(href|src|xlink:href)="(?!data:image/jpeg)', drawn) is None
@@ -161,6 +167,6 @@ def test_an_answer_that_declined_stands_alone():
 
 
 def test_whoever_knows_better_says_how_a_source_is_told():
-    [_, node] = nodes(parsed(answer(source(**PHOTO)), how=[Told("clip", "0:07.5")]))
+    [_, node] = nodes(parsed(answer(source(**PHOTO)), how=[Shown("clip", "0:07.5")]))
     assert texts(node) == ["clip cat.jpg"]
     assert "clip /home/me/cat.jpg, 0:07.5" in node.get("aria-label")
