@@ -9,7 +9,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
-from mm_memgpt.commands.errors import PROGRAM, error_line
+from mm_memgpt.commands.errors import PROGRAM, error_line, tell_errors
 from mm_memgpt.commands.picture import svg_at
 from mm_memgpt.explain.graph_paths import draw
 from mm_memgpt.knowledge.graph_reader import GraphAnswer, Step, load_graph_reader
@@ -33,10 +33,7 @@ def run(arguments: Namespace) -> int:
     reader = load_graph_reader(arguments.model)
     broken: list[InputError] = []
     graph = WalkGraph(read_graph(arguments.graph, arguments.names, skip=broken.append)[0], reader.model.shape.inverses)
-    for error in broken[:TOLD]:
-        print(error_line(error), file=sys.stderr)
-    if len(broken) > TOLD:
-        print(f"{PROGRAM}: {len(broken) - TOLD:,} more broken triples were left out", file=sys.stderr)
+    tell_errors(broken, TOLD)
     failed = bool(broken)
     for question in arguments.questions:
         try:

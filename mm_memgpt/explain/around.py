@@ -4,7 +4,7 @@ Notable: nothing is drawn by chance; the corridor between the columns is free, s
 box past no other; boxes that are linked change places until they lie near each other.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from math import dist
 
@@ -46,22 +46,22 @@ def middle() -> Box:
     return Box(-MIDDLE[0] / 2, -MIDDLE[1] / 2, *MIDDLE)
 
 
-def around(pulls: Sequence[float], links: Iterable[tuple[int, int]]) -> list[Box]:
+def around(pulls: Sequence[float], links: Mapping[tuple[int, int], float]) -> list[Box]:
     """The box of each thing, where those that are linked lie as near each other as changing places makes it.
 
     Args:
-        pulls: of each thing, how much it is drawn to the middle, where a link between two counts 1.
-        links: places of two that are linked, among them.
+        pulls: of each thing, how much it is drawn to the middle.
+        links: how much two are drawn to each other, by their places among the things.
     """
-    linked, free = list(links), places(len(pulls))
+    free = places(len(pulls))
     order = list(range(len(pulls)))
-    best = _length(pulls, linked, free, order)
+    best = _length(pulls, links, free, order)
     for _ in range(ROUNDS):
         before = best
         for one, other in combinations(range(len(pulls)), 2):
             changed = order.copy()
             changed[one], changed[other] = order[other], order[one]
-            length = _length(pulls, linked, free, changed)
+            length = _length(pulls, links, free, changed)
             if length < best - LEAST:
                 best, order = length, changed
         if best == before:
@@ -70,8 +70,10 @@ def around(pulls: Sequence[float], links: Iterable[tuple[int, int]]) -> list[Box
 
 
 def _length(
-    pulls: Sequence[float], links: Sequence[tuple[int, int]], free: Sequence[Box], order: Sequence[int]
+    pulls: Sequence[float], links: Mapping[tuple[int, int], float], free: Sequence[Box], order: Sequence[int]
 ) -> float:
     """Pixels of all links and pulls; `order` has the place of each thing."""
     spokes = sum(pull * dist(free[place].middle, (0, 0)) for pull, place in zip(pulls, order, strict=True))
-    return spokes + sum(dist(free[order[one]].middle, free[order[other]].middle) for one, other in links)
+    return spokes + sum(
+        strength * dist(free[order[one]].middle, free[order[other]].middle) for (one, other), strength in links.items()
+    )

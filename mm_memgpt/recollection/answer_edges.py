@@ -33,6 +33,11 @@ class Tie(NamedTuple):
     """Whether an entity is among them."""
 
     @property
+    def pull(self) -> float:
+        """How much the two are drawn to each other in the picture."""
+        return self.weight + self.shared
+
+    @property
     def said(self) -> str:
         return "; ".join(f"{way} {weight:.2f}" for way, weight in self.ways)
 

@@ -53,7 +53,7 @@ def answer_graph(answer: Answer, how: Sequence[Shown] | None = None) -> str:
     count = min(len(answer.sources), SOURCES)
     found = ties(answer.links)
     shown = dict([pair for pair in found.items() if max(pair[0]) < count][:LINES])
-    boxes, heart = around(_pulls(answer.sources[:count]), shown), middle()
+    boxes, heart = around(_pulls(answer.sources[:count]), {both: tie.pull for both, tie in shown.items()}), middle()
     nodes = [Node(place, answer.sources[place], how[place], box) for place, box in enumerate(boxes)]
     within = _extent([heart, *boxes])._replace(left=-WIDTH / 2, width=WIDTH)
     below = Box(within.left, within.bottom + LABEL + 14, within.width, BELOW)
@@ -80,9 +80,9 @@ def answer_graph(answer: Answer, how: Sequence[Shown] | None = None) -> str:
 
 
 def _pulls(sources: Sequence[Source]) -> list[float]:
-    """How near each source lies: that of the most evidence as if it were linked with the answer twice."""
+    """How much each source is drawn to the answer: the one of the most evidence as two that share an entity are."""
     most = max((abs(source.evidence) for source in sources), default=0.0)
-    return [2 * abs(source.evidence) / max(most, 1e-9) for source in sources]
+    return [abs(source.evidence) / max(most, 1e-9) for source in sources]
 
 
 def _extent(boxes: Sequence[Box], margin: float = 0) -> Box:

@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import NamedTuple
 
 from mm_memgpt.explain.svg import LABEL, NAME, Box, cut, drawn, plain, wrapped, written
-from mm_memgpt.knowledge.saying import names
+from mm_memgpt.recollection.linking import spoken
 from mm_memgpt.recollection.results import Answer, Source
 
 LINE = 16
@@ -105,7 +105,7 @@ def _face(node: Node) -> str:
     """What shows a source in its box, above its name."""
     source, box, x, width = node.source, node.box, node.box.middle[0], node.box.width - 2 * INSET
     if source.fact is not None:
-        head, relation, tail = names(source.fact)
+        head, relation, tail = spoken(source.fact)
         return (
             written(x, box.top + 21, cut(head, NAME, width))
             + written(x, box.top + 41, cut(f"↓ {relation}", LABEL, width), "mm-small mm-relation")

@@ -29,19 +29,19 @@ def test_the_straight_line_from_the_middle_to_a_box_meets_no_other(count):
 
 
 def test_what_is_linked_lies_side_by_side_and_what_pulls_more_nearer_to_the_middle():
-    linked = around([0] * 8, [(0, 7), (1, 6)])
+    linked = around([0] * 8, {(0, 7): 1.0, (1, 6): 0.5})
     for one, other in ((0, 7), (1, 6)):
         (x, y), (right, low) = linked[one].middle, linked[other].middle
         assert abs(y - low) in (0, 130)
         assert x == right
-    tops = [abs(box.middle[1]) for box in around([0.0, 0.1, 0.2, 0.3, 0.4, 2.0, 1.0, 1.5, 1.2], [])]
+    tops = [abs(box.middle[1]) for box in around([0.0, 0.1, 0.2, 0.3, 0.4, 2.0, 1.0, 1.5, 1.2], {})]
     assert max(tops[5:]) < min(tops[:5])
 
 
 def test_the_same_things_lie_in_the_same_places_every_time():
-    pulls, links = [0.1, 1.0, 0.3, 0.3, 0.2], [(0, 3), (2, 4), (1, 2)]
+    pulls, links = [0.1, 1.0, 0.3, 0.3, 0.2], {(0, 3): 0.5, (2, 4): 1.0, (1, 2): 0.1}
     assert around(pulls, links) == around(pulls, links)
-    assert around([], []) == []
+    assert around([], {}) == []
 
 
 def test_a_way_goes_past_the_box_between_two_others_and_stays_within():
