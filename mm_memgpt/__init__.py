@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = {
-    "types": ("Caption", "Features", "InputError", "MemoryState", "Text", "Word"),
+    "types": ("Caption", "Fact", "Features", "InputError", "MemoryState", "Text", "Word"),
     "config": ("MMMemGPTConfig",),
     "layers.gate": ("GatedCrossAttention",),
     "memory.bank": ("MemoryBank",),

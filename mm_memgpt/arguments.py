@@ -80,6 +80,17 @@ def moment(text: str) -> float:
     raise ArgumentTypeError(f"{text!r} is no moment; give seconds, or a date such as 2026-05-31T14:30")
 
 
+def instant(text: str) -> float:
+    """Seconds of a year, a date or a time of ISO 8601, of UTC where it names no zone; or seconds since 1970."""
+    from mm_memgpt.datasets.triples import instant as seconds
+    from mm_memgpt.types import InputError
+
+    with suppress(InputError):
+        if (found := seconds(text, "", "")) is not None:
+            return found
+    raise ArgumentTypeError(f"{text!r} is no time; write 1999, 1999-12-31 or 1999-12-31T23:59:00")
+
+
 def command_called(name: str) -> Callable[[Namespace], int]:
     """What runs the command of that name; its file is imported only then."""
 

@@ -19,7 +19,16 @@ from mm_memgpt.arguments import (
     probability,
     region,
 )
-from mm_memgpt.cli_memory import add_ask, add_filters, add_forget, add_memory, add_remember, add_timeline
+from mm_memgpt.cli_memory import (
+    add_ask,
+    add_facts,
+    add_filters,
+    add_forget,
+    add_know,
+    add_memory,
+    add_remember,
+    add_timeline,
+)
 from mm_memgpt.cli_tasks import add_ask_graph, add_evaluate_tasks, add_finetune, add_kept, add_predict, add_pretrain
 from mm_memgpt.cli_writing import (
     add_chat,
@@ -60,10 +69,12 @@ def parser() -> ArgumentParser:
     add_chat(commands)
     _add_demo(commands)
     _add_evaluate(commands)
+    add_facts(commands)
     add_finetune(commands)
     add_forget(commands)
     _add_gallery(commands)
     add_generate(commands)
+    add_know(commands)
     add_memory(commands)
     add_predict(commands)
     add_pretrain(commands)

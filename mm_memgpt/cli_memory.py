@@ -1,12 +1,12 @@
 """The commands of a memory that outlives the process: how each is called.
 
-Notable: DIR is a folder or an object-store address, the same everywhere; only `remember`, `watch` and `memory import`
-make one that is not there.
+Notable: DIR is a folder or an object-store address, the same everywhere; only `remember`, `know`, `watch` and `memory
+import` make one that is not there.
 """
 
 from argparse import Action, ArgumentParser
 
-from mm_memgpt.arguments import add_model_options, command_called, moment, positive
+from mm_memgpt.arguments import add_model_options, command_called, instant, moment, positive
 
 PLACE = "the memory: a folder, or an address such as s3://bucket/name"
 
@@ -34,6 +34,42 @@ def add_remember(commands: Action) -> None:
     command.set_defaults(run=command_called("remember"), refuse=command.error)
 
 
+def add_know(commands: Action) -> None:
+    """Adds `know`."""
+    command = commands.add_parser("know", help="tell a memory facts: triples of head, relation and tail")
+    command.add_argument(
+        "files", nargs="*", metavar="FILE", help="triples: .tsv, .txt, .csv, .parquet, or .nt (N-Triples)"
+    )
+    command.add_argument("--memory", required=True, metavar="DIR", help=f"{PLACE}; made where it is not there")
+    command.add_argument(
+        "--fact",
+        action="append",
+        nargs=3,
+        default=[],
+        metavar=("HEAD", "RELATION", "TAIL"),
+        help="a fact to keep; may be repeated",
+    )
+    command.add_argument("--names", metavar="FILE", help="what identifiers are called: a file of id and text")
+    command.add_argument("--source", metavar="NAME", help="who says so; default: the file's column, else its own path")
+    command.add_argument(
+        "--from", dest="since", type=instant, metavar="TIME", help="since when --fact holds, such as 1990-10-03"
+    )
+    command.add_argument("--until", type=instant, metavar="TIME", help="when --fact holds no longer")
+    _add_format(command)
+    add_model_options(command, batch=False, beams=False)
+    command.set_defaults(run=command_called("know"), refuse=command.error)
+
+
+def add_facts(commands: Action) -> None:
+    """Adds `facts`."""
+    command = commands.add_parser("facts", help="list the facts that a memory was told")
+    command.add_argument("--memory", required=True, metavar="DIR", help=PLACE)
+    command.add_argument("--about", metavar="NAME", help="those of this head or tail, a name or an identifier")
+    command.add_argument("--at", type=instant, metavar="TIME", help="those that hold then, such as 1990-10-03")
+    _add_format(command)
+    command.set_defaults(run=command_called("facts"))
+
+
 def add_ask(commands: Action) -> None:
     """Adds `ask`."""
     command = commands.add_parser("ask", help="answer a question from a memory, with its sources named")
@@ -41,6 +77,9 @@ def add_ask(commands: Action) -> None:
     command.add_argument("--memory", required=True, metavar="DIR", help=PLACE)
     command.add_argument(
         "--top", type=positive, default=8, metavar="N", help="items looked up for it; default: %(default)s"
+    )
+    command.add_argument(
+        "--graph", metavar="FILE.svg", help="also draw what the answer rests on, and how that is connected"
     )
     _add_format(command)
     add_model_options(command, batch=False, beams=False)

@@ -7,6 +7,7 @@ b batch   n items   p tokens per item   s slots   d width   k key width
 """
 
 from dataclasses import dataclass
+from math import inf
 from os import PathLike
 from typing import Any, NamedTuple
 
@@ -98,6 +99,27 @@ class Text:
     """A sentence that is itself an input, beside photos, sounds and clips; a plain str is a path."""
 
     text: str
+
+
+class Fact(NamedTuple):
+    """That two entities stand in a relation, for a time."""
+
+    head: str
+    """Identifier of an entity, which may be its name."""
+    relation: str
+    tail: str
+    since: float = -inf
+    """Second in Unix time from which on it holds."""
+    until: float = inf
+    """Second at which it holds no longer."""
+    head_name: str = ""
+    """What the head is called, where its identifier does not say it."""
+    relation_name: str = ""
+    tail_name: str = ""
+
+    def holds(self, at: float) -> bool:
+        """Whether it holds at a second in Unix time."""
+        return self.since <= at < self.until
 
 
 class Word(NamedTuple):

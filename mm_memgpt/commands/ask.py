@@ -7,8 +7,11 @@ import json
 from argparse import Namespace
 from typing import Any
 
-from mm_memgpt.commands.memory_lines import as_place, place
+from mm_memgpt.commands.memory_lines import as_place, place, when
 from mm_memgpt.commands.memory_place import opened, speak
+from mm_memgpt.commands.picture import svg_at
+from mm_memgpt.recollection.answer_graph import answer_graph
+from mm_memgpt.recollection.answer_nodes import Shown, shown_as
 from mm_memgpt.recollection.results import Answer
 
 
@@ -16,10 +19,14 @@ def run(arguments: Namespace) -> int:
     """Answers the question.
 
     Raises:
-        InputError: no question, no such model, or no memory that it can read.
+        InputError: no question, no such model, no memory that it can read, or a picture that cannot be.
     """
+    drawing = None if arguments.graph is None else svg_at(arguments.graph)
     with opened(arguments) as memory:
         answer = memory.ask(arguments.question, arguments.top)
+    if drawing is not None:
+        how = [Shown(shown_as(source).kind, when(source.start, source.end)) for source in answer.sources]
+        drawing.write_text(answer_graph(answer, how), encoding="utf-8")
     speak(arguments.format)
     if arguments.format == "json":
         print(json.dumps(as_json(answer), ensure_ascii=False))

@@ -8,9 +8,9 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
-from pathlib import Path
 
-from mm_memgpt.commands.errors import PROGRAM, error_line
+from mm_memgpt.commands.errors import PROGRAM, error_line, tell_errors
+from mm_memgpt.commands.picture import svg_at
 from mm_memgpt.explain.graph_paths import draw
 from mm_memgpt.knowledge.graph_reader import GraphAnswer, Step, load_graph_reader
 from mm_memgpt.knowledge.reading import read_graph
@@ -29,22 +29,18 @@ def run(arguments: Namespace) -> int:
     """
     if arguments.draw is not None and len(arguments.questions) > 1:
         arguments.refuse("--draw shows one question; ask one at a time")
-    if arguments.draw is not None and Path(arguments.draw).suffix.lower() != ".svg":
-        raise InputError(f"{arguments.draw}: the picture is an SVG; name it something.svg")
+    drawing = None if arguments.draw is None else svg_at(arguments.draw)
     reader = load_graph_reader(arguments.model)
     broken: list[InputError] = []
     graph = WalkGraph(read_graph(arguments.graph, arguments.names, skip=broken.append)[0], reader.model.shape.inverses)
-    for error in broken[:TOLD]:
-        print(error_line(error), file=sys.stderr)
-    if len(broken) > TOLD:
-        print(f"{PROGRAM}: {len(broken) - TOLD:,} more broken triples were left out", file=sys.stderr)
+    tell_errors(broken, TOLD)
     failed = bool(broken)
     for question in arguments.questions:
         try:
             answers = reader.ask(question, graph, arguments.entity, arguments.top)
             tell(question, answers, arguments.format)
-            if arguments.draw is not None:
-                Path(arguments.draw).write_text(draw(question, answers), encoding="utf-8")
+            if drawing is not None:
+                drawing.write_text(draw(question, answers), encoding="utf-8")
         except InputError as error:
             failed = True
             print(error_line(error), file=sys.stderr)

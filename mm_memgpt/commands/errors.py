@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+from collections.abc import Sequence
 
 PROGRAM = "mm-memgpt"
 
@@ -12,6 +13,14 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def error_line(error: object) -> str:
     """The one line that says what went wrong."""
     return f"{PROGRAM}: error: {' '.join(str(error).split())}"
+
+
+def tell_errors(errors: Sequence[object], most: int) -> None:
+    """Errors on standard error, a line each; of more than `most`, how many there are."""
+    for error in errors[:most]:
+        print(error_line(error), file=sys.stderr)
+    if len(errors) > most:
+        print(f"{PROGRAM}: {len(errors) - most:,} more were left out likewise", file=sys.stderr)
 
 
 def status_of(error: BaseException) -> int:

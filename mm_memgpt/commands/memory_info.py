@@ -8,6 +8,7 @@ from typing import Any
 from mm_memgpt.commands.memory_lines import amount, when
 from mm_memgpt.commands.memory_place import place_of, speak
 from mm_memgpt.memory.archive import Archive
+from mm_memgpt.memory.where import Where
 from mm_memgpt.types import MODALITIES
 
 
@@ -25,11 +26,12 @@ def run(arguments: Namespace) -> int:
 
 
 def facts(archive: Archive) -> dict[str, Any]:
-    """`{memory, items, sources: [{path, modalities, items, start, end, created}], fingerprint, version}`."""
+    """`{memory, items, facts, sources: [{path, modalities, items, start, end, created}], fingerprint, version}`."""
     origins = archive.sources()
     return {
         "memory": str(archive.address),
         "items": len(archive),
+        "facts": len(archive.find(Where(facts=True))),
         "sources": [
             {
                 "path": name,
@@ -51,6 +53,7 @@ def lines(found: dict[str, Any]) -> list[str]:
     sources = found["sources"]
     kinds = Counter(kind for source in sources for kind in source["modalities"])
     head = f"{found['memory']}: {amount(found['items'], 'item')} of {amount(len(sources), 'source')}"
+    head += f", {amount(found['facts'], 'fact')} among them" if found["facts"] else ""
     of_kind = ", ".join(f"{kind} in {kinds[kind]:,}" for kind in MODALITIES if kind in kinds)
     return [
         f"{head} ({of_kind})" if of_kind else head,

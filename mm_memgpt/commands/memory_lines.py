@@ -4,13 +4,15 @@ Notable: a memory's clock is whatever its owner counts by, so seconds read as on
 date where they are many.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from mm_memgpt.commands.moments import clock
 
 if TYPE_CHECKING:
     from mm_memgpt.memory.forgetting import Check
+    from mm_memgpt.types import Fact
 
 LONGEST_CLOCK = 366 * 86400
 """Seconds that are still shown as hours; more are taken for a date, for they are more than a year."""
@@ -53,6 +55,28 @@ def place(source: str | None, start: float, end: float, text: str) -> str:
 def as_place(source: str | None, modality: str, start: float, end: float, text: str) -> dict[str, Any]:
     """The same as JSON holds it."""
     return {"path": source, "modality": modality, "start": round(start, 3), "end": round(end, 3), "text": text}
+
+
+def validity(fact: "Fact") -> str:
+    """When a fact holds, of UTC: `from 1949-05-23 until 1990-10-03`; nothing where it is not said."""
+    ends = (("from", fact.since), ("until", fact.until))
+    return " ".join(f"{word} {_date(second)}" for word, second in ends if isfinite(second))
+
+
+def _date(second: float) -> str:
+    try:
+        said = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=second)
+    except OverflowError:  # no year of the calendar
+        return f"{second:g} s"
+    return said.strftime("%Y-%m-%d" if second % 86400 == 0 else "%Y-%m-%dT%H:%M:%S")
+
+
+def as_fact(fact: "Fact") -> dict[str, Any]:
+    """A fact as JSON holds it: identifiers, and seconds in Unix time, null where they are not said."""
+    ends = {
+        name: second if isfinite(second) else None for name, second in (("since", fact.since), ("until", fact.until))
+    }
+    return {"head": fact.head, "relation": fact.relation, "tail": fact.tail, **ends}
 
 
 def check_line(check: "Check") -> str:

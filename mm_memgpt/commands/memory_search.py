@@ -7,8 +7,9 @@ import json
 import os
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
-from mm_memgpt.commands.memory_lines import as_place, place
+from mm_memgpt.commands.memory_lines import as_fact, as_place, place
 from mm_memgpt.commands.memory_place import opened, speak
 from mm_memgpt.kinds import SUFFIXES
 from mm_memgpt.memory.archive import Archive
@@ -67,6 +68,7 @@ def line(hit: Hit) -> str:
     return f"{hit.score:.4f} {place(hit.source, hit.start, hit.end, hit.text)}"
 
 
-def as_json(hit: Hit) -> dict[str, str | float]:
-    """`{path, modality, start, end, text, score}`."""
-    return {**as_place(hit.source, hit.modality, hit.start, hit.end, hit.text), "score": round(hit.score, 6)}
+def as_json(hit: Hit) -> dict[str, Any]:
+    """`{path, modality, start, end, text, score}`, and of a fact `fact: {head, relation, tail, since, until}`."""
+    row = {**as_place(hit.source, hit.modality, hit.start, hit.end, hit.text), "score": round(hit.score, 6)}
+    return row if hit.fact is None else {**row, "fact": as_fact(hit.fact)}

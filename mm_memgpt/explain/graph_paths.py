@@ -1,28 +1,23 @@
 """The walks to the answers of a graph question as a picture: SVG, a column a hop, the best walk on top.
 
 Notable: it needs no style sheet and no font, and reads in light and dark, alone or as part of a page; an edge is as
-wide as its weight, which stands beside it, so that no colour has to be told apart.
+wide as its weight, which stands on it, so that no colour has to be told apart.
 """
 
 from collections.abc import Sequence
-from html import escape
 
+from mm_memgpt.explain.svg import LABEL, NAME, Box, breadth, cut, drawn, label, label_box, picture, plain, written
 from mm_memgpt.knowledge.graph_reader import GraphAnswer, Step
 
-COLUMN, ROW = 300, 84
-"""Pixels from one hop to the next, and from one walk to the next."""
-WIDTH, HEIGHT, EDGE = 170, 36, 16
+COLUMN, ROW = 400, 72
+"""Pixels from one hop to the next, and from one entity of a hop to the next."""
+WIDTH, HEIGHT, EDGE = 200, 36, 16
 """Of an entity's box, and the margin."""
-LONGEST = 24
-"""Letters of a name that fit into a box, or onto an edge."""
-
-STYLE = (
-    ".mm-walk text{font:13px system-ui,sans-serif;text-anchor:middle;fill:#1d1d1f}"
-    ".mm-walk rect{fill:#eef1f5;stroke:#5b6573}.mm-walk .mm-answer rect{fill:#d3ecd8;stroke:#1f7a38;stroke-width:2}"
-    ".mm-walk path{stroke:#5b6573;fill:none}.mm-walk marker path{fill:#5b6573}.mm-walk .mm-edge{fill:#3a424d}"
-    "@media(prefers-color-scheme:dark){.mm-walk .mm-edge{fill:#d8dde4}.mm-walk path{stroke:#9aa5b1}"
-    ".mm-walk marker path{fill:#9aa5b1}}"
+TIP = (
+    '<defs><marker id="mm-tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="9" markerHeight="9" '
+    'markerUnits="userSpaceOnUse" orient="auto-start-reverse"><path d="M0 0L8 4L0 8z"/></marker></defs>'
 )
+"""The head of an arrow."""
 
 
 def draw(question: str, answers: Sequence[GraphAnswer]) -> str:
@@ -48,17 +43,14 @@ def draw(question: str, answers: Sequence[GraphAnswer]) -> str:
                 places[column, name] = (column, rows.get(column, 0))
                 rows[column] = rows.get(column, 0) + 1
         edges |= dict.fromkeys(enumerate(answer.path))
-    width = max(rows) * COLUMN + WIDTH + 2 * EDGE
-    height = (max(rows.values()) - 1) * ROW + HEIGHT + 3 * EDGE
-    drawn = [_edge(step, places[hop, _start(step)], places[hop + 1, _end(step)]) for hop, step in edges]
-    drawn += [_box(name, place, (column, name) in ends) for (column, name), place in places.items()]
-    said = escape(f"{question} {walked[0].answer}: " + ", ".join(map(_said, walked[0].path)))
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="mm-walk" viewBox="0 0 {width} {height}" width="{width}" '
-        f'height="{height}" role="img" aria-label="{said}"><style>{STYLE}</style><defs><marker id="mm-tip" '
-        'viewBox="0 0 8 8" refX="7" refY="4" markerWidth="9" markerHeight="9" markerUnits="userSpaceOnUse" '
-        f'orient="auto-start-reverse"><path d="M0 0L8 4L0 8z"/></marker></defs>{"".join(drawn)}</svg>\n'
-    )
+    edges = [(step, _corner(places[hop, _start(step)]), _corner(places[hop + 1, _end(step)])) for hop, step in edges]
+    body = [_arrow(*edge) for edge in edges]
+    body += [_box(name, _corner(place), (column, name) in ends) for (column, name), place in places.items()]
+    labels: list[Box] = []
+    body += [_weight(*edge, labels) for edge in edges]
+    size = Box(0, 0, max(rows) * COLUMN + WIDTH + 2 * EDGE, (max(rows.values()) - 1) * ROW + HEIGHT + 2 * EDGE)
+    said = f"{question} {walked[0].answer}: " + ", ".join(map(_said, walked[0].path))
+    return picture(size, question, said, TIP + "".join(body))
 
 
 def _start(step: Step) -> str:
@@ -75,29 +67,35 @@ def _said(step: Step) -> str:
 
 
 def _corner(place: tuple[int, int]) -> tuple[int, int]:
-    return EDGE + place[0] * COLUMN, 2 * EDGE + place[1] * ROW
+    """Left and top of an entity's box."""
+    return EDGE + place[0] * COLUMN, EDGE + place[1] * ROW
 
 
-def _edge(step: Step, start: tuple[int, int], end: tuple[int, int]) -> str:
-    (left, top), (right, bottom) = _corner(start), _corner(end)
-    left, top, bottom = left + WIDTH, top + HEIGHT // 2, bottom + HEIGHT // 2
+Corner = tuple[int, int]
+
+
+def _arrow(step: Step, start: Corner, end: Corner) -> str:
+    left, right = start[0] + WIDTH + 3, end[0] - 3
     tip = "marker-start" if step.backwards else "marker-end"
     return (
-        f'<g><title>{escape(_said(step))}</title><path d="M{left + 3} {top}L{right - 3} {bottom}" '
-        f'stroke-width="{1 + 3 * step.weight:.1f}" {tip}="url(#mm-tip)"/><text class="mm-edge" '
-        f'x="{(left + right) // 2}" y="{(top + bottom) // 2 - 8}">{_short(step.relation, LONGEST - 8)} '
-        f"{step.weight:.2f}</text></g>"
+        f'<path d="M{left} {start[1] + HEIGHT // 2}L{right} {end[1] + HEIGHT // 2}" '
+        f'stroke-width="{1 + 3 * step.weight:.1f}" {tip}="url(#mm-tip)"/>'
     )
 
 
-def _box(name: str, place: tuple[int, int], is_answer: bool) -> str:
-    left, top = _corner(place)
+def _weight(step: Step, start: Corner, end: Corner, taken: list[Box]) -> str:
+    """What an edge is called and weighs, on its middle where that is free, else nearer to one end."""
+    number = f" {step.weight:.2f}"
+    name = cut(step.relation, LABEL, COLUMN - WIDTH - 40 - breadth(number, LABEL)) + number
+    x, top, fall = start[0] + WIDTH + (COLUMN - WIDTH) / 2, start[1] + HEIGHT / 2, end[1] - start[1]
+    places = [label_box(x, top + share * fall, name) for share in (1 / 2, 1 / 4, 3 / 4)]
+    place = next((each for each in places if not any(map(each.meets, taken))), places[0])
+    taken.append(place)
+    return f"<g><title>{plain(_said(step))}</title>{label(*place.middle, name)}</g>"
+
+
+def _box(name: str, corner: Corner, is_answer: bool) -> str:
     kind = ' class="mm-answer"' if is_answer else ""
-    return (
-        f'<g{kind}><title>{escape(name)}</title><rect x="{left}" y="{top}" width="{WIDTH}" height="{HEIGHT}" rx="8"/>'
-        f'<text x="{left + WIDTH // 2}" y="{top + HEIGHT // 2 + 5}">{_short(name, LONGEST)}</text></g>'
-    )
-
-
-def _short(name: str, most: int) -> str:
-    return escape(name if len(name) <= most else f"{name[: most - 1]}…")
+    box = Box(*corner, WIDTH, HEIGHT)
+    text = written(box.middle[0], box.middle[1] + 5, cut(name, NAME, WIDTH - 12))
+    return f"<g{kind}><title>{plain(name)}</title>{drawn(box)}{text}</g>"

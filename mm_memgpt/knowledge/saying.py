@@ -7,7 +7,7 @@ for a relation's own words are what a question about it repeats.
 import re
 
 from mm_memgpt.datasets.entity_names import name_of
-from mm_memgpt.memory.item import Fact
+from mm_memgpt.types import Fact
 
 SAID = {
     "also see": "is related to",

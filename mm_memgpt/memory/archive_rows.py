@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from mm_memgpt.memory.item import Fact, Item, Stored
-from mm_memgpt.types import MODALITIES
+from mm_memgpt.memory.item import Item, Stored
+from mm_memgpt.types import MODALITIES, Fact
 
 FORMAT = "mm_memgpt.memory"
 """Metadata of the table that marks it as a memory; its value is the version of the columns."""

@@ -7,32 +7,12 @@ p tokens per item   d width   k key width
 """
 
 from dataclasses import dataclass
-from math import inf
 from typing import NamedTuple
 from uuid import uuid4
 
 import numpy as np
 
-
-class Fact(NamedTuple):
-    """That two entities stand in a relation, for a time."""
-
-    head: str
-    """Identifier of an entity, which may be its name."""
-    relation: str
-    tail: str
-    since: float = -inf
-    """Second in Unix time from which on it holds."""
-    until: float = inf
-    """Second at which it holds no longer."""
-    head_name: str = ""
-    """What the head is called, where its identifier does not say it."""
-    relation_name: str = ""
-    tail_name: str = ""
-
-    def holds(self, at: float) -> bool:
-        """Whether it holds at a second in Unix time."""
-        return self.since <= at < self.until
+from mm_memgpt.types import Fact
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

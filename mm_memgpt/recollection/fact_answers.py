@@ -7,8 +7,10 @@ giraffe that nobody saw.
 """
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
+
+import numpy as np
 
 from mm_memgpt.datasets.things import mentioned
 from mm_memgpt.explain.content import stem
@@ -68,24 +70,21 @@ def fitting(
     among = linked.holding(at) & linked.asked_for(asked_stems(question))
     if not among.any():
         return None
-    own = linked.entities(question)
-    starts: list[tuple[int, int | None]] = [] if perceived else [(entity, None) for entity in own]
+    asked = _Asked(question, linked, among)
+    starts = [] if perceived else [(entity, None) for entity in asked.entities]
     starts += [(entity, place) for place, one in enumerate(seen) for entity in one.entities]
     best, best_rank = None, ()
-    meant = [_meant(question, linked, one.entities) for one in seen]
     for order, (entity, place) in enumerate(starts):
-        is_meant = place is None or not meant[place] or entity in meant[place]
-        for number in linked.graph.neighbours(entity, FAN, among).triples.tolist():
-            if not is_meant and (perceived or _is_kind(linked, number)):
+        others = () if place is None else seen[place].entities
+        text = "" if place is None else seen[place].text
+        for number in asked.about(entity).leading:
+            if not asked.means(entity, others, number, perceived):
                 continue
-            if not _leads(linked, number, entity, question, own):
-                continue
-            text = "" if place is None else seen[place].text
-            covered, itself = _covered(question, linked, number, entity, text)
+            shown, itself = asked.covered(number, entity, text)
             is_head = entity == linked.graph.triples[number, 0]
-            rank = (covered, itself, is_head, -order, linked.facts[number].since, number)
-            if covered >= least and rank > best_rank:
-                best, best_rank = Fitting(number, place, covered), rank
+            rank = (shown, itself, asked.about(entity).is_thing, is_head, -order, linked.facts[number].since, number)
+            if shown >= least and rank > best_rank:
+                best, best_rank = Fitting(number, place, shown), rank
     return best
 
 
@@ -96,56 +95,78 @@ def quotable(fact: Fact, question: str, at: float | None = None) -> bool:
     return asked and (at is None or fact.holds(at))
 
 
-def _leads(linked: LinkedFacts, number: int, entity: int, question: str, own: Collection[int]) -> bool:
-    """Whether a fact leads from an entity to something that the question asks for."""
-    head, _, tail = linked.graph.triples[number].tolist()
-    other = tail if entity == head else head
-    if other == entity or other in own:
-        return False
-    if _is_kind(linked, number):
-        asked_of = {base(stem(word)) for word in _KIND_OF.findall(question.lower())}
-        if entity == tail or asked_of & _named(linked, entity):  # "what kind of dog" asks for a dog, not for its kind
+class _About(NamedTuple):
+    """An entity, as a question sees it."""
+
+    name: str
+    stems: set[str]
+    """Of its names."""
+    kinds: set[str]
+    """Stems of what it is a kind of."""
+    leading: list[int]
+    """Facts that lead from it to something that is asked for."""
+    has_word: bool
+    """Whether the question has a word for it."""
+    is_thing: bool
+    """Whether its name is one of something that can be seen, and no word such as "brown" that can be a name too."""
+
+
+class _Asked:
+    """A question, as it is held against facts; what it makes of an entity is worked out once."""
+
+    def __init__(self, question: str, linked: LinkedFacts, among: np.ndarray) -> None:
+        self.question, self.linked, self.among = question, linked, among
+        kinds = [place for place, each in enumerate(linked.relation_words) if any(words & KINDS for words in each)]
+        self.is_kind = np.isin(linked.graph.triples[:, 1], kinds)
+        self.entities = linked.entities(question)
+        self.wanted = [one.word for one in named(question)]
+        self.kind_of = {base(stem(word)) for word in _KIND_OF.findall(question.lower())}
+        self._about: dict[int, _About] = {}
+
+    def about(self, entity: int) -> _About:
+        """What the question makes of an entity."""
+        if entity not in self._about:
+            graph, name, stems = self.linked.graph, self.linked.graph.name(entity), self._stems(entity)
+            leading = graph.neighbours(entity, FAN, self.among).triples.tolist()
+            kinds = graph.triples[graph.neighbours(entity, FAN, self.is_kind).triples]
+            thing = mentioned(name)
+            self._about[entity] = _About(
+                name=name,
+                stems=stems,
+                kinds=set().union(*(self._stems(tail) for head, _, tail in kinds.tolist() if head == entity)),
+                leading=[number for number in leading if self._leads(number, entity, stems)],
+                has_word=any(base(stem(word)) in stems or _is_word_for(word, name) for word in self.wanted),
+                is_thing=bool(thing.named) or thing.anybody,
+            )
+        return self._about[entity]
+
+    def means(self, entity: int, others: Sequence[int], number: int, perceived: bool) -> bool:
+        """Whether an entity may be meant beside others that are shown with it: not where there is a word for another,
+        unless that only says in which note it stands."""
+        if not perceived and not self.is_kind[number]:
+            return True
+        return self.about(entity).has_word or not any(self.about(other).has_word for other in others)
+
+    def covered(self, number: int, entity: int, text: str) -> tuple[float, int]:
+        """The share of what is named that is said at all, and how many words of it the fact and its entity say."""
+        about, said = self.about(entity), base_stems(text)
+        own = (about.stems | about.kinds).union(*self.linked.relation_words[self.linked.graph.triples[number, 1]])
+        itself = [word for word in self.wanted if base(stem(word)) in own or _is_word_for(word, about.name)]
+        shown = [word for word in self.wanted if base(stem(word)) in said or _is_word_for(word, text)]
+        return (len({*itself, *shown}) / len(self.wanted) if self.wanted else 1.0), len(itself)
+
+    def _leads(self, number: int, entity: int, stems: set[str]) -> bool:
+        """Whether a fact leads from an entity to something that is asked for."""
+        head, _, tail = self.linked.graph.triples[number].tolist()
+        other = tail if entity == head else head
+        if other == entity or other in self.entities:
             return False
-    return fits(question, sentence_of(linked.facts[number]))
+        if self.is_kind[number] and (entity == tail or self.kind_of & stems):
+            return False  # "what kind of dog" asks for a dog, and not for what a dog is
+        return fits(self.question, sentence_of(self.linked.facts[number]))
 
-
-def _covered(question: str, linked: LinkedFacts, number: int, entity: int, text: str) -> tuple[float, int]:
-    """The share of a question's names that are said at all, and how many the fact and its entity say themselves."""
-    relation = frozenset().union(*linked.relation_words[linked.graph.triples[number, 1]])
-    own = relation | _named(linked, entity) | {each for kind in _kinds(linked, entity) for each in _named(linked, kind)}
-    wanted, said = [one.word for one in named(question)], base_stems(text)
-    itself = [word for word in wanted if base(stem(word)) in own or _means(word, linked, entity)]
-    shown = [word for word in wanted if word in itself or base(stem(word)) in said or _is_word_for(word, text)]
-    return (len(shown) / len(wanted) if wanted else 1.0), len(itself)
-
-
-def _meant(question: str, linked: LinkedFacts, entities: Sequence[int]) -> set[int]:
-    """Those of some entities that a question has a word for."""
-    wanted = [one.word for one in named(question)]
-    return {entity for entity in entities if any(_means(word, linked, entity) for word in wanted)}
-
-
-def _means(word: str, linked: LinkedFacts, entity: int) -> bool:
-    """Whether a word of a question is one for an entity."""
-    return base(stem(word)) in _named(linked, entity) or _is_word_for(word, linked.graph.name(entity))
-
-
-def _is_kind(linked: LinkedFacts, number: int) -> bool:
-    """Whether a fact leads from a thing to its kind."""
-    return any(words & KINDS for words in linked.relation_words[linked.graph.triples[number, 1]])
-
-
-def _named(linked: LinkedFacts, entity: int) -> set[str]:
-    """The stems of an entity's names."""
-    return base_stems(" ".join(linked.graph.entity_names[entity]))
-
-
-def _kinds(linked: LinkedFacts, entity: int) -> Iterator[int]:
-    """What an entity is a kind of."""
-    for number in linked.graph.neighbours(entity, FAN).triples.tolist():
-        head, _, tail = linked.graph.triples[number].tolist()
-        if head == entity and _is_kind(linked, number):
-            yield tail
+    def _stems(self, entity: int) -> set[str]:
+        return base_stems(" ".join(self.linked.graph.entity_names[entity]))
 
 
 def _is_word_for(word: str, text: str) -> bool:

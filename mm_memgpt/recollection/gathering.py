@@ -14,11 +14,12 @@ from mm_memgpt.config import AskingConfig
 from mm_memgpt.memory.archive import Archive
 from mm_memgpt.memory.archive_search import Found
 from mm_memgpt.memory.item import Item
+from mm_memgpt.memory.where import Where
 from mm_memgpt.recollection.evidence import groups_of
 from mm_memgpt.recollection.fact_answers import Seen, fitting
 from mm_memgpt.recollection.linking import LinkedFacts, related
 from mm_memgpt.recollection.support import Say, near
-from mm_memgpt.recollection.wanted import HEARD, SEEN, cues, of_perception
+from mm_memgpt.recollection.wanted import HEARD, SEEN, cues, of_perception, position
 
 
 class Told(NamedTuple):
@@ -69,7 +70,8 @@ class Gathering:
         """The fact that answers a question, where what was found leads to one, or the question itself does."""
         perceived = of_perception(question)
         groups = self._perceived(question, key, config.nearest) if perceived else []
-        groups += [[items[place] for place in group] for group in groups_of(items) if items[group[0]].fact is None]
+        if position(question) is None:
+            groups += [[items[place] for place in group] for group in groups_of(items) if items[group[0]].fact is None]
         seen = self.seen(groups)
         found = fitting(question, self.facts, seen, least=config.covered, perceived=perceived, at=at)
         if found is None:
@@ -93,7 +95,20 @@ class Gathering:
         ]
 
     def _perceived(self, question: str, key: np.ndarray, nearest: int) -> list[list[Item]]:
-        """The photos and sounds nearest to a question, those alone that it can mean."""
-        asked = cues(question)
-        meant = {kind for kind, by in (("image", SEEN), ("audio", HEARD)) if asked & by}
-        return [group for group in near(self.archive, key, nearest).values() if group[0].modality in meant]
+        """The photos and sounds nearest to a question, those alone that it can mean; the one whose place it says."""
+        asked, place = cues(question), position(question)
+        meant = [kind for kind, by in (("image", SEEN), ("audio", HEARD)) if asked & by]
+        if place is None:
+            return [group for group in near(self.archive, key, nearest).values() if group[0].modality in meant]
+        return [group for kind in meant for group in self._at(place, kind)]
+
+    def _at(self, place: int, kind: str) -> list[list[Item]]:
+        """The photo, or the pieces of the sound, that came at a place; none where there are fewer."""
+        if kind == "image":
+            ids = [id for _, id in self.archive.find(Where(modality=kind))]
+            chosen = ids[place:][:1]
+        else:
+            sources = [name for name, origin in self.archive.sources().items() if kind in origin.modalities]
+            chosen = [id for _, id in self.archive.find(Where(modality=kind, source=tuple(sources[place:][:1])))]
+        items = [row.item for row in self.archive.get(chosen)]
+        return [items] if items else []

@@ -12,13 +12,13 @@ from dataclasses import replace
 from mm_memgpt.knowledge.saying import sentence_of
 from mm_memgpt.memory.archive import Archive
 from mm_memgpt.memory.archive_rows import to_facts
-from mm_memgpt.memory.item import Fact, Item
+from mm_memgpt.memory.item import Item
 from mm_memgpt.memory.store import Store
 from mm_memgpt.recollection.adding import EVERY, Progress
 from mm_memgpt.recollection.perceiving import Perceiver
 from mm_memgpt.recollection.results import Added
 from mm_memgpt.recollection.telling import Told
-from mm_memgpt.types import InputError
+from mm_memgpt.types import Fact, InputError
 
 BATCH = 1024
 """Facts of a commit, at most."""

@@ -92,10 +92,11 @@ class LinkedFacts:
     def around(self, entities: Iterable[int], question: str, at: float | None = None) -> list[int]:
         """Triples at entities, at most MOST: first those with most words of the question, then some of each entity."""
         asked, holding = asked_stems(question), self.holding(at)
+        asked_for = holding & self.asked_for(asked)
         rank: dict[int, int] = {}
         for entity in list(dict.fromkeys(entities))[:MENTIONS]:
             near: dict[int, None] = {}
-            for among in (holding & self.asked_for(asked), holding):
+            for among in (asked_for, holding):
                 near |= dict.fromkeys(self.graph.neighbours(entity, FAN, among).triples.tolist())
             for place, number in enumerate(near):
                 rank[number] = min(place, rank.get(number, place))

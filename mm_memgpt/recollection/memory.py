@@ -112,7 +112,7 @@ class Memory:
             split_at: what parts a name from its description, in a file of names.
 
         Raises:
-            InputError: the memory cannot be written, or the model reads no text.
+            InputError: the memory cannot be written, the file of names not read, or the model reads no text.
             ImportError: rdflib, which reads N-Triples, is not installed; the message names the extra.
         """
         self._check_writable("tell it facts")

@@ -5,8 +5,7 @@ Notable: nothing here holds a tensor or the memory itself, so a result outlives 
 
 from dataclasses import dataclass, field
 
-from mm_memgpt.memory.item import Fact
-from mm_memgpt.types import InputError
+from mm_memgpt.types import Fact, InputError
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,9 +14,8 @@ from typing import Any, NamedTuple
 from mm_memgpt.datasets.entity_names import name_of, read_names
 from mm_memgpt.datasets.triples import PARTS, Triple, instant, read_triples
 from mm_memgpt.knowledge.reading import call, is_label, tail_id
-from mm_memgpt.memory.item import Fact
 from mm_memgpt.recollection.inputs import called
-from mm_memgpt.types import InputError
+from mm_memgpt.types import Fact, InputError
 
 NOBODY = "facts"
 """The source of facts of which nothing says where they come from."""
@@ -50,7 +49,11 @@ class Telling:
     _labels: dict[str, dict[str, int]] = field(default_factory=dict, init=False)
 
     def read(self, facts: Facts) -> Iterator[Told | InputError]:
-        """Each fact, and what is wrong with each that cannot be used."""
+        """Each fact, and what is wrong with each that cannot be used.
+
+        Raises:
+            InputError: the file of names cannot be used, without which facts would be kept under identifiers.
+        """
         yield from self._read_names()
         for number, value in enumerate([facts] if is_one(facts) else facts, 1):
             try:
@@ -65,14 +68,11 @@ class Telling:
         if self.names is None or isinstance(self.names, Mapping):
             self._names.update(self.names or {})
             return
-        try:
-            for name in read_names(self.names, split_at=self.split_at):
-                if isinstance(name, InputError):
-                    yield name
-                else:
-                    self._names.setdefault(name.id, name.text)
-        except InputError as error:
-            yield error
+        for name in read_names(self.names, split_at=self.split_at):
+            if isinstance(name, InputError):
+                yield name
+            else:
+                self._names.setdefault(name.id, name.text)
 
     def _file(self, path: FilePath) -> Iterator[Told | InputError]:
         if Path(path).suffix.lower() == ".nt":  # its labels may stand behind the triples that they name

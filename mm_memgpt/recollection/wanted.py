@@ -8,6 +8,7 @@ by the memory, or there is nothing to answer from.
 import re
 from typing import NamedTuple
 
+from mm_memgpt.datasets.questions import POSITIONS
 from mm_memgpt.datasets.templates import NUMBERS
 from mm_memgpt.explain.content import FUNCTION_WORDS, is_content, stem
 from mm_memgpt.words import words
@@ -46,6 +47,11 @@ AMOUNTS = frozenset([*NUMBERS, *_AMOUNTS.split()])
 
 _CLAUSE = re.compile(r"\b(?:when|while|as|before|after|during)\b")
 
+_LAST = ("last", "latest", "newest")
+_POSITION = re.compile(
+    rf"\b({'|'.join((*POSITIONS, *_LAST))}) (?:photo|photograph|picture|image|snapshot|sound|noise|recording)\b"
+)
+
 
 class Named(NamedTuple):
     """A word of a question that names something."""
@@ -83,6 +89,14 @@ def of_perception(question: str) -> bool:
     """Whether a question is about what was seen or heard, and not about what was read."""
     found = cues(question)
     return bool(found & (SEEN | HEARD)) and not found & READ
+
+
+def position(question: str) -> int | None:
+    """Which photo or sound a question is about, from 0, -1 for the last; None where it does not say."""
+    found = _POSITION.search(" ".join(words(question)))
+    if found is None:
+        return None
+    return -1 if found[1] in _LAST else POSITIONS.index(found[1])
 
 
 def fits(question: str, note: str) -> bool:

@@ -73,6 +73,7 @@ CSS = """
 blockquote.mm-said { font-size: 1.0625rem; padding-left: .75rem; border-left: 3px solid var(--mm-certain); }
 a.mm-word { text-decoration: none; }
 a.mm-word[href] { text-decoration: underline 2px; text-underline-offset: .2em; }
+@media (max-width: 480px) { .mm-around { margin-inline: -1.6rem; } } /* a phone has no room to spare */
 .mm-source { margin: 0; padding: .5rem; border: 2px solid transparent; border-radius: .35rem; }
 .mm-result summary { cursor: pointer; font-size: .875rem; margin: .5rem 0; }
 .mm-source:target { border-color: var(--mm-certain); }

@@ -11,6 +11,7 @@ from mm_memgpt.pipeline import Pipeline
 from mm_memgpt.serve.asking import LONGEST
 from mm_memgpt.serve.memory_events import FIRST, Events
 from mm_memgpt.serve.memory_timeline import EMPTY
+from mm_memgpt.serve.memory_visitors import LONGEST_PART
 from mm_memgpt.serve.options import MODEL, Options
 
 INTRODUCTION = (
@@ -27,9 +28,13 @@ def add(model: Pipeline, options: Options) -> None:
     with gradio.Row():
         with gradio.Column(min_width=320):
             files = gradio.File(
-                label="Photos, sounds, clips, notes (.txt)", file_count="multiple", height=160, elem_id="memory-files"
+                label="Photos, sounds, clips, notes (.txt), facts (.tsv)",
+                file_count="multiple",
+                height=160,
+                elem_id="memory-files",
             )
             note = _box("A note", "The key hangs behind the door.", "Keep", LONGEST_NOTE, lines=6)
+            fact, tell = _fact()
             told = gradio.HTML("", elem_id="memory-told", padding=True)
             kept = gradio.HTML(EMPTY, elem_id="memory-timeline", padding=True)
             source = gradio.Dropdown([], label="Something to forget", elem_id="memory-source")
@@ -45,6 +50,8 @@ def add(model: Pipeline, options: Options) -> None:
     outputs = [told, kept, source]
     files.upload(events.given, files, [files, *outputs], trigger_mode="multiple", show_progress_on=told, **run)
     note.submit(events.noted, note, [note, *outputs], show_progress_on=told, **run)
+    for event in (tell.click, *(part.submit for part in fact)):
+        event(events.told, fact, [*fact, *outputs], show_progress_on=told, **run)
     asks.submit(events.asked, asks, said, **run)
     forget.click(events.forgotten, source, [proof, said, kept, source], show_progress_on=proof, **run)
     demo.unload(events.left)
@@ -60,3 +67,19 @@ def _box(label: str, example: str, button: str, letters: int, lines: int) -> gra
         submit_btn=button,
         elem_id=f"memory-{label.split()[-1]}",
     )
+
+
+def _fact() -> tuple[list[gradio.Textbox], gradio.Button]:
+    """Three boxes that make a fact, and the button that keeps it."""
+    with gradio.Row():
+        parts = [
+            gradio.Textbox(
+                label=part.capitalize(),
+                placeholder=example,
+                max_length=LONGEST_PART,
+                min_width=80,
+                elem_id=f"memory-{part}",
+            )
+            for part, example in (("head", "Rex"), ("relation", "is a"), ("tail", "dog"))
+        ]
+    return parts, gradio.Button("Keep the fact", elem_id="memory-tell")

@@ -17,8 +17,10 @@ from mm_memgpt.datasets.photo import as_photo
 from mm_memgpt.explain.content import is_content
 from mm_memgpt.explain.overlay import SIDE, overlay
 from mm_memgpt.pipeline import Pipeline
+from mm_memgpt.recollection.answer_graph import answer_graph
+from mm_memgpt.recollection.answer_nodes import Shown, shown_as
 from mm_memgpt.recollection.results import Answer, Source, WordEvidence
-from mm_memgpt.serve.memory_timeline import NAMES, picture, when
+from mm_memgpt.serve.memory_timeline import picture, when
 from mm_memgpt.serve.memory_visitors import Given
 from mm_memgpt.serve.pieces import factor
 from mm_memgpt.serve.where import figure
@@ -67,7 +69,7 @@ def answer(model: Pipeline, question: str, given: Answer, files: Mapping[str, Gi
         f'<p class="mm-confidence"><strong>Confidence <span>{percent(given.confidence)}</span></strong> '
         f"{QUOTED if quoted else SURE}</p>"
         f'<ol class="mm-sources">{"".join(card for place, card in cards.items() if place in owners)}</ol>'
-        f"{_rest([card for place, card in cards.items() if place not in owners])}</div>"
+        f"{_rest([card for place, card in cards.items() if place not in owners])}{_graph(given, files)}</div>"
     )
 
 
@@ -101,17 +103,29 @@ def _rest(cards: list[str]) -> str:
     return f'<details><summary>What else was found</summary><ol class="mm-sources">{"".join(cards)}</ol></details>'
 
 
+def _graph(given: Answer, files: Mapping[str, Given]) -> str:
+    """The graph around the answer, where each source is called what its card calls it."""
+    how = [shown(source, files.get(source.path)) for source in given.sources]
+    drawn = answer_graph(given, how)
+    return f'<details class="mm-around" open><summary>What it rests on</summary>{drawn}</details>'
+
+
+def shown(source: Source, given: Given | None) -> Shown:
+    """What a source is called, and when it was."""
+    kind = shown_as(source).kind if given is None else given.kind
+    return Shown(kind, when(source.modality, source.start, source.end, given))
+
+
 def _card(place: int, source: Source, overlays: str, given: Given | None, mattered: str) -> str:
-    kind = NAMES[source.modality] if given is None else given.kind
-    time = when(source.modality, source.start, source.end, given)
+    kind, time = shown(source, given)
     if given is not None and kind in MEDIA:
-        shown = player(given, source)
+        seen = player(given, source)
     elif source.text:
-        shown = f'<blockquote class="mm-said">{escape(source.text)}</blockquote>'
+        seen = f'<blockquote class="mm-said">{escape(source.text)}</blockquote>'
     else:
-        shown = overlays or (picture(source.preview, source.path) if source.preview else "")
+        seen = overlays or (picture(source.preview, source.path) if source.preview else "")
     return (
-        f'<li id="memory-source-{place}" class="mm-source">{shown}'
+        f'<li id="memory-source-{place}" class="mm-source">{seen}'
         f'<p class="mm-facts"><span class="mm-kind">{kind}</span> '
         f'<span class="mm-name">{escape(source.path)}</span> <span class="mm-when">{time}</span>, '
         f"{mattered}</p></li>"

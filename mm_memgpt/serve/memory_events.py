@@ -21,7 +21,9 @@ from mm_memgpt.serve.memory_visitors import Progress, Visitor, Visitors
 from mm_memgpt.serve.words import hint, problem
 from mm_memgpt.types import InputError
 
-FIRST = hint("Give photos, sounds, clips or notes, then ask about them.")
+FIRST = hint("Give photos, sounds, clips, notes or facts, then ask about them.")
+TOLD = 5
+"""Lines of one file that are told one by one where they are broken."""
 PROGRESS = gradio.Progress()
 """As a default, it makes Gradio give a function what it can tell how far it is."""
 
@@ -61,6 +63,17 @@ class Events:
                 return text, problem(str(error)), *holds(visitor)
             return "" if added.items > 0 else text, report([added]), *holds(visitor)
 
+    def told(self, head: str, relation: str, tail: str, request: gradio.Request) -> tuple[str, str, str, str, str, Any]:
+        """Keeps a fact: what is left to be kept of its three parts, and the rest as `given`."""
+        visitor = self._visitor(request)
+        with visitor.lock:
+            try:
+                added = visitor.tell(head, relation, tail)
+            except InputError as error:
+                return head, relation, tail, problem(str(error)), *holds(visitor)
+            left = ("", "", "") if added.items > 0 else (head, relation, tail)
+            return *left, report([added]), *holds(visitor)
+
     def asked(self, question: str, request: gradio.Request) -> str:
         """An answer with what it rests on."""
         visitor = self._visitor(request)
@@ -98,11 +111,13 @@ def holds(visitor: Visitor) -> tuple[str, Any]:
 
 
 def report(added: Iterable[Added]) -> str:
-    """What became of each thing that was given, in a line of its own."""
+    """What became of each thing that was given, in a line of its own; of a file with many broken lines, the first."""
     lines, errors = [], []
     for each in added:
         lines += [f"{source}: {counted(each.items, 'item')} kept" for source in each.sources]
         lines += [f"{source}: {why}" for source, why in each.skipped]
-        errors += [problem(str(error)) for error in each.errors]
+        errors += [problem(str(error)) for error in each.errors[:TOLD]]
+        if len(each.errors) > TOLD:
+            errors.append(problem(f"{len(each.errors) - TOLD:,} more like these were left out"))
     told = f'<p class="mm-facts" role="status">{"<br>".join(map(escape, lines))}</p>' if lines else ""
     return told + "".join(errors)

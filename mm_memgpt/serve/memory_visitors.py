@@ -9,6 +9,7 @@ import filecmp
 import os
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,12 @@ from mm_memgpt.recollection.memory import Memory
 from mm_memgpt.recollection.results import Added, Answer, Moment
 from mm_memgpt.types import InputError
 
+FACT_SUFFIXES = frozenset({".tsv", ".csv", ".parquet", ".nt"})
+"""Endings of files of facts; a .txt is a note."""
+
+LONGEST_PART = 200
+"""Letters of a head, a relation or a tail that is typed."""
+
 DAY = 86_400
 """Seconds after which a visitor who did nothing counts as gone; most are known to have left at once."""
 
@@ -36,10 +43,10 @@ Progress = Callable[[str, int, float | None], None]
 class Given(NamedTuple):
     """A file that went into a memory."""
 
-    path: Path
-    """The visitor's own copy."""
+    path: Path | None
+    """The visitor's own copy; None of a fact that was typed."""
     kind: str
-    """photo, sound, clip or note."""
+    """photo, sound, clip, note or fact."""
     at: float
     """Second on the memory's clock at which it begins."""
     upload: Path | None = None
@@ -56,7 +63,7 @@ class Visitor:
         self._model, self._folder = model, TemporaryDirectory(prefix="visitor-", dir=root)
         self._memory: Memory | None = None
         self._began = 0.0
-        self._notes = 0
+        self._typed = Counter[str]()
         self.lock, self.last = Lock(), time.monotonic()
         self.files: dict[str, Given] = {}
 
@@ -93,13 +100,27 @@ class Visitor:
         """
         if not text.strip():
             raise InputError("nothing to keep; write a sentence or a few words")
-        self._notes += 1
-        while f"note {self._notes}" in self.files:
-            self._notes += 1
-        name = f"note {self._notes}"
         path = self._place(".txt")
         path.write_text(text, encoding="utf-8")
-        return self._add(name, path, None, progress)
+        return self._add(self._next("note"), path, None, progress)
+
+    def tell(self, head: str, relation: str, tail: str) -> Added:
+        """Adds a fact that was typed.
+
+        Raises:
+            InputError: a part of it is missing, or too long.
+        """
+        parts = {"head": head, "relation": relation, "tail": tail}
+        fact = {name: " ".join(text.split()) for name, text in parts.items()}
+        for name, text in fact.items():
+            if not text:
+                raise InputError(f"the fact has no {name}; fill in all three, such as: Rex, is a, dog")
+            if len(text) > LONGEST_PART:
+                raise InputError(f"the {name} has {len(text):,} letters, more than {LONGEST_PART}; write it as a note")
+        source, told = self._next("fact"), (*fact.values(),)
+        return self._keep(
+            source, Given(None, "fact", 0.0), lambda memory, at: memory.knows(told, source=source, time=at)
+        )
 
     def ask(self, question: str) -> Answer:
         """An answer from the memory.
@@ -139,25 +160,44 @@ class Visitor:
 
     def _opened(self) -> Memory:
         if self._memory is None:
-            raise InputError("nothing was kept yet; give a photo, a sound, a clip or a note first")
+            raise InputError("nothing was kept yet; give a photo, a sound, a clip, a note or a fact first")
         return self._memory
 
     def _add(self, name: str, path: Path, upload: Path | None, progress: Progress | None) -> Added:
         """What became of a file of the visitor's; one of which nothing was kept is deleted again."""
-        kind, at = "note" if path.suffix.lower() in DOCUMENT_SUFFIXES else kind_of(path), 0.0
+        kind = _kind_named(path)
+
+        def add(memory: Memory, at: float) -> Added:
+            if kind == "fact":
+                return memory.knows(path, source=name, time=at, on_progress=progress)
+            return memory.add([path], time=[at], source=[name], on_progress=progress)
+
+        added = self._keep(name, Given(path, kind, 0.0, upload), add)
+        if added.items == 0:
+            path.unlink()
+        return replace(added, errors=tuple(InputError(str(each).replace(str(path), name)) for each in added.errors))
+
+    def _keep(self, name: str, given: Given, add: Callable[[Memory, float], Added]) -> Added:
+        """What became of what `add` gives the memory, at a second of its clock that it is told."""
+        at = 0.0
         try:
             if self._memory is None:
                 self._memory, self._began = self._model.memory(self.folder / "memory"), time.monotonic()
             if self.files:  # a note lasts a second a sentence, and what is said later comes later
                 at = max(time.monotonic() - self._began, self._memory.end() + 1.0)
-            added = self._memory.add([path], time=[at], source=[name], on_progress=progress)
-        except InputError as error:
-            added = Added(items=0, sources=(), errors=(error,))
+            added = add(self._memory, at)
+        except (InputError, ImportError) as error:  # N-Triples are read by an extra
+            added = Added(items=0, sources=(), errors=(InputError(str(error)),))
         if added.items > 0:
-            self.files[name] = Given(path, kind, at, upload)
-        else:
-            path.unlink()
-        return replace(added, errors=tuple(InputError(str(each).replace(str(path), name)) for each in added.errors))
+            self.files[name] = given._replace(at=at)
+        return added
+
+    def _next(self, kind: str) -> str:
+        """A name for what is typed, which nothing has and nothing typed had before."""
+        self._typed[kind] += 1
+        while f"{kind} {self._typed[kind]}" in self.files:
+            self._typed[kind] += 1
+        return f"{kind} {self._typed[kind]}"
 
     def _free(self, upload: Path, name: str) -> str:
         """The name itself where it is free or is that of the same file, else with the first free number."""
@@ -180,7 +220,8 @@ class Visitor:
         return self.folder / f"{uuid4().hex}{suffix}"
 
     def _drop(self, given: Given) -> None:
-        given.path.unlink()
+        if given.path is not None:
+            given.path.unlink()
         if given.upload is not None:
             given.upload.unlink(missing_ok=True)
 
@@ -240,8 +281,14 @@ class Visitors(Generic[Someone]):
             self.leave(session)
 
 
-def _same(upload: Path, kept: Path) -> bool:
+def _kind_named(path: Path) -> str:
+    """What a file is, by its ending where that says it."""
+    suffix = path.suffix.lower()
+    return "fact" if suffix in FACT_SUFFIXES else "note" if suffix in DOCUMENT_SUFFIXES else kind_of(path)
+
+
+def _same(upload: Path, kept: Path | None) -> bool:
     try:
-        return filecmp.cmp(upload, kept, shallow=False)
+        return kept is not None and filecmp.cmp(upload, kept, shallow=False)
     except OSError:  # the copy will say what is wrong
         return False

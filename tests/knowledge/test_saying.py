@@ -3,7 +3,7 @@
 import pytest
 
 from mm_memgpt.knowledge.saying import names, sentence_of
-from mm_memgpt.memory.item import Fact
+from mm_memgpt.types import Fact
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,9 @@ from mm_memgpt.memory import archive_table
 from mm_memgpt.memory.archive import Archive
 from mm_memgpt.memory.archive_file import write_file
 from mm_memgpt.memory.archive_rows import FACT_FIELDS, Shape, columns, to_rows
-from mm_memgpt.memory.item import Fact
 from mm_memgpt.memory.traces import Traces
 from mm_memgpt.memory.where import Where
-from mm_memgpt.types import InputError
+from mm_memgpt.types import Fact, InputError
 
 SHAPE = Shape(tokens=3, width=4, key_width=5)
 NEW = {"shape": SHAPE, "fingerprint": "nano 1", "create": True}

@@ -10,6 +10,7 @@ from torch import nn
 from mm_memgpt import Text
 from mm_memgpt.explain.written import written
 from mm_memgpt.memory.item import Fact
+from mm_memgpt.memory.where import Where
 from mm_memgpt.pipeline import load
 from mm_memgpt.recollection.asking import Asking
 from mm_memgpt.recollection.evidence import grounds, logprobs
@@ -32,6 +33,17 @@ def noted(memory, photo):
 def shown(monkeypatch):
     """What is written of each photo: the tiny model writes nothing that could be linked."""
     monkeypatch.setattr(Asking, "say", lambda self, groups: ["A dog runs."] * len(groups))
+
+
+@pytest.mark.parametrize(("place", "text"), [("first", "dog is a kind of canine"), ("last", "cat is a kind of feline")])
+def test_a_question_that_says_which_photo_is_answered_of_that_one(noted, monkeypatch, place, text):
+    first, last = (id for _, id in noted.store.archive.find(Where(modality="image")))
+    shows = {first: "A dog runs.", last: "A cat sits."}
+    monkeypatch.setattr(Asking, "say", lambda self, groups: [shows[group[0].id] for group in groups])
+    noted.knows([("dog", "hypernym", "canine"), ("cat", "hypernym", "feline")])
+    answer = noted.ask(f"What kind of thing is in the {place} photo?")
+    assert (answer.text, answer.sources[1].id) == (text, {"first": first, "last": last}[place])
+    assert noted.ask("What is the animal in the third photo a kind of?").declined
 
 
 @pytest.mark.usefixtures("shown")

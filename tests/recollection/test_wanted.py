@@ -6,7 +6,7 @@ from mm_memgpt.datasets.templates import sound_classes
 from mm_memgpt.datasets.things import mentioned
 from mm_memgpt.recollection.quoting import score
 from mm_memgpt.recollection.support import Said, names
-from mm_memgpt.recollection.wanted import content, cues, fits, named, of_perception
+from mm_memgpt.recollection.wanted import content, cues, fits, named, of_perception, position
 
 
 @pytest.mark.parametrize(
@@ -91,3 +91,16 @@ def test_a_word_is_supported_by_what_is_written_of_a_photo_or_sound(question, mo
 
 def test_cues_are_of_all_words():
     assert "heard" in cues("What is heard?")
+
+
+@pytest.mark.parametrize(
+    ("question", "place"),
+    [
+        ("What is in the second photo?", 1),
+        ("What kind of thing was heard in the last recording?", -1),
+        ("Who was seen first?", None),
+        ("What is in the photo?", None),
+    ],
+)
+def test_a_question_may_say_which_photo_or_sound_it_means(question, place):
+    assert position(question) == place

@@ -1,0 +1,98 @@
+"""`mm-memgpt know`: facts, kept in a memory with who says them and when they hold.
+
+Notable: what is kept is committed as it goes, and the same command goes on where it was stopped; a row that cannot be
+used costs one line on standard error and the exit status, never the others.
+"""
+
+import json
+import sys
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+from mm_memgpt.commands.errors import tell_errors
+from mm_memgpt.commands.memory_progress import Progress
+
+if TYPE_CHECKING:
+    from mm_memgpt.recollection.results import Added
+    from mm_memgpt.types import InputError
+
+TOLD = 20
+"""Rows that could not be used, and sources that are known, that are told one by one."""
+
+
+def run(arguments: Namespace) -> int:
+    """Adds the facts; 1 if any of them could not be used, 130 after Ctrl-C, else 0.
+
+    Raises:
+        InputError: no such model or file of names, or a memory that cannot be had.
+    """
+    if not arguments.files and not arguments.fact:
+        arguments.refuse("the following arguments are required: FILE or --fact HEAD RELATION TAIL")
+    if not arguments.fact and (arguments.since is not None or arguments.until is not None):
+        arguments.refuse("--from and --until are of --fact; in a file, columns from and until say it")
+    progress = Progress()
+    with progress.listening():
+        added = add(arguments, progress)
+    if progress.stopped:
+        print(progress.last_word(arguments.memory), file=sys.stderr)
+        return 130
+    say(added, arguments)
+    return 1 if added.errors else 0
+
+
+def add(arguments: Namespace, progress: Progress) -> "Added":
+    """Adds the facts of the command line, and after them those of files; a memory that is not there is made, unless
+    nothing named can be read."""
+    from math import inf
+
+    from mm_memgpt.pipeline import load
+    from mm_memgpt.recollection.results import Added
+    from mm_memgpt.types import Fact
+
+    since = -inf if arguments.since is None else arguments.since
+    until = inf if arguments.until is None else arguments.until
+    facts = [Fact(*fact, since, until) for fact in arguments.fact]
+    errors = [error for error in map(unreadable, arguments.files) if error is not None]
+    if not facts and len(errors) == len(arguments.files):
+        return Added(items=0, sources=(), errors=tuple(errors))
+    told = [*facts, *arguments.files]
+    with load(arguments.model, arguments.device).memory(arguments.memory) as memory, progress.bar(len(told)):
+        return memory.knows(progress.over(told), arguments.source, names=arguments.names, on_progress=progress.moved)
+
+
+def unreadable(path: str) -> "InputError | None":
+    """Why nothing at all can be read of a file; None where something can."""
+    from mm_memgpt.datasets.triples import read_triples
+    from mm_memgpt.types import InputError
+
+    try:
+        next(read_triples(path), None)
+    except InputError as error:
+        return error
+    return None
+
+
+def say(added: "Added", arguments: Namespace) -> None:
+    """What came of it: remarks and errors on standard error, a line or an object on standard output."""
+    from mm_memgpt.commands.memory_lines import amount
+    from mm_memgpt.commands.memory_place import speak
+
+    for source, why in added.skipped[:TOLD]:
+        print(f"{source}: {why}", file=sys.stderr)
+    if len(added.skipped) > TOLD:
+        print(f"of {len(added.skipped) - TOLD:,} more sources facts are there already", file=sys.stderr)
+    tell_errors(added.errors, TOLD)
+    speak(arguments.format)
+    if arguments.format == "json":
+        row = {
+            "memory": arguments.memory,
+            "facts": added.items,
+            "sources": list(added.sources),
+            "skipped": [{"path": source, "reason": why} for source, why in added.skipped],
+            "errors": [str(error) for error in added.errors],
+        }
+        print(json.dumps(row, ensure_ascii=False))
+    else:
+        of = amount(len(added.sources), "source")
+        new = f"{amount(added.items, 'fact')} of {of}" if added.items else "nothing new"
+        print(f"kept {new} in {arguments.memory}")

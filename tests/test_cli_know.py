@@ -1,0 +1,168 @@
+"""Facts from the command line: told, listed by name and time, searched for and forgotten; what cannot be is a line."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mm_memgpt.cli import main
+from mm_memgpt.commands.errors import tell_errors
+from mm_memgpt.commands.memory_lines import validity
+from mm_memgpt.types import Fact
+
+BERLIN = ("--fact", "Berlin", "capital_of", "Germany")
+FACTS = """head,relation,tail,from,until,source
+q586,capital_of,q183,1949,1990-10-03,atlas
+q64,capital_of,q183,1990-10-03,,atlas
+q64,part_of
+q183,part_of,q46,,,
+"""
+
+
+@pytest.fixture
+def call(tiny_model_folder, tmp_path, monkeypatch, capsys):
+    """`call("know", "facts.csv", "--memory", "trip")`: exit status, lines on standard output, and on standard error."""
+    monkeypatch.chdir(tmp_path)
+    Path("facts.csv").write_text(FACTS)
+    Path("names.tsv").write_text("q64\tBerlin\nq586\tBonn\nq183\tGermany\n")
+
+    def command(name: str, *arguments: str) -> tuple[int, list[str], list[str]]:
+        model = () if name in ("facts", "memory") else ("--model", str(tiny_model_folder), "--device", "cpu")
+        status = main([name, *arguments, *model])
+        output, errors = capsys.readouterr()
+        return status, output.splitlines(), [line.removeprefix("mm-memgpt: error: ") for line in errors.splitlines()]
+
+    return command
+
+
+@pytest.fixture
+def trip(call):
+    assert call("know", "facts.csv", "--names", "names.tsv", "--memory", "trip")[0] == 1
+    return "trip"
+
+
+def test_a_broken_line_is_told_by_its_number_and_the_others_are_kept(call):
+    status, output, [error] = call("know", "facts.csv", *BERLIN, "--memory", "trip")
+    assert (status, output) == (1, ["kept 4 facts of 3 sources in trip"])
+    assert error.startswith("facts.csv:4: has 2 cells, but head, relation, tail, since, until, source are 6; ")
+
+
+def test_facts_are_listed_with_who_says_them_and_when_they_hold(call, trip):
+    assert call("facts", "--memory", trip) == (
+        0,
+        [
+            "Bonn is the capital of Germany (atlas, from 1949-01-01 until 1990-10-03)",
+            "Berlin is the capital of Germany (atlas, from 1990-10-03)",
+            f"Germany is part of q46 ({Path('facts.csv').resolve()})",
+        ],
+        [],
+    )
+    assert [line.split()[0] for line in call("facts", "--memory", trip, "--about", "germany", "--at", "1990")[1]] == [
+        "Bonn",
+        "Germany",
+    ]
+    [row] = map(json.loads, call("facts", "--memory", trip, "--about", "BONN", "--format", "json")[1])
+    assert row | {"id": "", "time": 0} == {
+        "head": "q586",
+        "relation": "capital_of",
+        "tail": "q183",
+        "since": -662688000.0,
+        "until": 654912000.0,
+        "names": ["Bonn", "capital of", "Germany"],
+        "text": "Bonn is the capital of Germany",
+        "path": "atlas",
+        "time": 0,
+        "id": "",
+    }
+
+
+def test_a_fact_of_the_command_line_has_a_source_and_times(call):
+    told = ("know", *BERLIN, "--from", "1990-10-03", "--until", "2100", "--source", "me", "--memory", "trip")
+    assert call(*told) == (0, ["kept 1 fact of 1 source in trip"], [])
+    assert call(*told) == (
+        0,
+        ["kept nothing new in trip"],
+        ["me: 1 fact is there already; nothing was added twice"],
+    )
+    assert call("facts", "--memory", "trip")[1] == [
+        "Berlin is the capital of Germany (me, from 1990-10-03 until 2100-01-01)"
+    ]
+    [said] = map(json.loads, call(*told, "--format", "json")[1])
+    assert (said["memory"], said["facts"], said["errors"]) == ("trip", 0, [])
+    assert said["skipped"][0]["path"] == "me"
+
+
+def test_a_fact_is_found_counted_and_forgotten(call, trip):
+    [first, *_] = map(json.loads, call("search", "Bonn", "--memory", trip, "--format", "json")[1])
+    assert first["fact"]["head"] == "q586"
+    assert call("memory", "info", trip)[1][0] == "trip: 3 items of 2 sources, 3 facts among them (text in 2)"
+    status, lines, _ = call("forget", "atlas", "--memory", trip)
+    assert status == 0
+    assert lines[0].startswith("forgot atlas: 2 items")
+    assert not [line for line in lines if line.startswith("FAILED")]
+    assert len(call("facts", "--memory", trip)[1]) == 1
+    left = b"".join(path.read_bytes() for path in Path(trip).rglob("*") if path.is_file())
+    assert not [word for word in (b"q586", b"Bonn", b"atlas", b"capital_of") if word in left]
+    assert b"part_of" in left
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("know", "gone.tsv"), "gone.tsv: "),
+        (("know", "empty.tsv"), "empty.tsv: "),
+        (("know", "photo.png"), "photo.png: no triples are read from .png; give .tsv, .txt or .csv, .parquet, or .nt"),
+        (("know", *BERLIN, "--names", "gone.tsv"), "gone.tsv: "),
+        (("know", "--fact", "Berlin", "in", " "), "fact 1: no tail; give one as a text, or leave the fact out"),
+        (
+            ("know", *BERLIN, "--from", "1990", "--until", "1949"),
+            "fact 1: holds until -662688000.0, not after 631152000",
+        ),
+    ],
+)
+def test_what_cannot_be_told_is_one_line(call, arguments, message):
+    Path("empty.tsv").touch()
+    Path("photo.png").touch()
+    status, _, [error] = call(*arguments, "--memory", "trip")
+    assert status == 1
+    assert error.startswith(message)
+
+
+def test_without_any_file_that_can_be_read_no_memory_is_made(call):
+    assert call("know", "gone.tsv", "--memory", "trip")[:2] == (1, ["kept nothing new in trip"])
+    assert not Path("trip").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("know", "--memory", "trip"), "required: FILE or --fact HEAD RELATION TAIL"),
+        (("know", "facts.csv", "--from", "1990", "--memory", "trip"), "in a file, columns from and until say it"),
+        (("know", *BERLIN, "--from", "nan", "--memory", "trip"), "'nan' is no time; write 1999, 1999-12-31 or"),
+        (("know", *BERLIN, "--until", "soon", "--memory", "trip"), "'soon' is no time; write 1999, 1999-12-31 or"),
+        (("facts", "--memory", "trip", "--at", ""), "'' is no time; write 1999, 1999-12-31 or"),
+    ],
+)
+def test_a_command_line_that_says_too_little_or_too_much_is_status_2(call, arguments, message):
+    status, output, errors = call(*arguments)
+    assert (status, output) == (2, [])
+    assert message in errors[-1]
+
+
+def test_an_unknown_name_and_a_place_without_a_memory_are_one_line(call, trip):
+    assert call("facts", "--memory", trip, "--about", "Bon") == (1, [], ["no entity 'Bon'; did you mean bonn?"])
+    status, output, [error] = call("facts", "--memory", "nowhere")
+    assert (status, output) == (1, [])
+    assert error.startswith("nowhere: no memory there; ")
+
+
+def test_of_very_many_broken_lines_some_are_told_and_the_rest_are_counted(capsys):
+    tell_errors([f"facts.tsv:{line}: broken" for line in range(1, 1204)], most=3)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[2:] == ["mm-memgpt: error: facts.tsv:3: broken", "mm-memgpt: 1,200 more were left out likewise"]
+
+
+def test_times_of_facts_are_dates_of_utc():
+    assert validity(Fact("a", "b", "c")) == ""
+    assert validity(Fact("a", "b", "c", since=0.5)) == "from 1970-01-01T00:00:00"
+    assert validity(Fact("a", "b", "c", -1e300, 86400.0)) == "from -1e+300 s until 1970-01-02"
