@@ -305,7 +305,7 @@ def read_known(folder: str | PathLike[str], weights: Mapping[str, float] | None 
         for row in rows
         if row.head in things and _is_short(names[row.tail]) and names[row.tail] != things[row.head]
     )
-    return Known(facts, sorted({name for name in names.values() if _is_short(name)}), weights)
+    return Known(facts, sorted({name for name in names.values() if _is_short(name)} - SYNSETS.keys()), weights)
 
 
 def _is_short(name: str) -> bool:
