@@ -214,6 +214,28 @@ def test_an_answer_is_one_object_with_its_sources(rows, call, trip):
     assert "notes.txt" in output.splitlines()[2]
 
 
+def test_what_an_answer_rests_on_is_drawn(call, trip):
+    plain = call("ask", "Where does the key lie?", "--memory", trip)
+    assert call("ask", "Where does the key lie?", "--memory", trip, "--graph", "why.svg") == plain
+    drawn = Path("why.svg").read_text()
+    assert drawn.startswith("<svg")
+    assert "The key lies under the blue mat." in drawn
+    assert path_of("notes.txt") in drawn
+
+
+@pytest.mark.parametrize(
+    ("place", "line"),
+    [
+        ("why.png", "why.png: the picture is an SVG; name it something.svg"),
+        ("none/why.svg", "none/why.svg: no folder none; name a file in a folder that is there"),
+        ("in.svg", "in.svg: a folder; name a file in a folder that is there"),
+    ],
+)
+def test_a_picture_that_cannot_be_is_one_line_before_anything_is_asked(call, place, line):
+    Path("in.svg").mkdir()
+    assert call("ask", "Where?", "--memory", "none", "--graph", place) == (1, "", [f"mm-memgpt: error: {line}"])
+
+
 def test_declining_is_no_failure(rows, call):
     photo("a.png", 1)
     assert call("remember", "a.png", "--memory", "trip")[0] == 0

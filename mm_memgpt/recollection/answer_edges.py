@@ -15,7 +15,7 @@ from mm_memgpt.recollection.results import Link
 GREATEST = 4.0
 """Nats of evidence above which no line gets wider."""
 LABELLED = 210
-"""Pixels of a link's label at most; a longer one says the heaviest alone."""
+"""Pixels of a link's label at most; instead of a longer one it has the first way alone."""
 UNDIRECTED = {"previous": "next"}
 """What a line that has no direction says of a link that has one."""
 BESIDE = 4
@@ -26,7 +26,7 @@ class Tie(NamedTuple):
     """What connects two sources."""
 
     ways: tuple[tuple[str, float], ...]
-    """What one is to the other, or the entity that both name, with its weight; ways of one weight together."""
+    """The entity that both name, then what one is to the other, each with its weight; ways of one weight together."""
     weight: float
     """Of the heaviest."""
     shared: bool
@@ -57,10 +57,10 @@ def ties(links: Sequence[Link]) -> dict[tuple[int, int], Tie]:
 
 def _merged(links: Sequence[Link]) -> Tie:
     ways: dict[float, list[str]] = {}
-    for link in sorted(links, key=lambda link: (-link.weight, link.name == "")):
+    for link in sorted(links, key=lambda link: (link.name == "", -link.weight)):
         ways.setdefault(round(link.weight, 2), []).append(link.name or UNDIRECTED.get(link.kind, link.kind))
     said = tuple((", ".join(dict.fromkeys(names)), weight) for weight, names in ways.items())
-    return Tie(said, max(ways), any(link.name for link in links))
+    return Tie(said, max(link.weight for link in links), any(link.name for link in links))
 
 
 def signed(evidence: float) -> str:
@@ -125,10 +125,10 @@ def tied(shown: Ties, nodes: Sequence[Node], boxes: Sequence[Box], within: Box) 
 
 def _labels(tie: Tie) -> list[str]:
     """What a label may say, the fullest first."""
-    way, weight = tie.ways[0]
+    ways, weight = tie.ways[0]
     number = f"{weight:.2f}"
-    heaviest = f"{cut(way, LABEL, LABELLED / 2)} {number}"
-    return [tie.said, heaviest, number] if breadth(tie.said, LABEL) <= LABELLED else [heaviest, number]
+    first = f"{cut(ways.split(', ')[0], LABEL, LABELLED / 2)} {number}"
+    return [tie.said, first, number] if breadth(tie.said, LABEL) <= LABELLED else [first, number]
 
 
 def _door(box: Box) -> tuple[float, float]:

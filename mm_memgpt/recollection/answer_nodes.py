@@ -77,7 +77,8 @@ def source_node(node: Node, said: Sequence[str], below: Box) -> str:
     """
     box = node.box
     name = written(box.middle[0], box.bottom - INSET - 1, cut(node.name, LABEL, box.width - 2 * INSET), "mm-small")
-    whole = [node.how.kind, node.source.path, node.how.time, *said]
+    kind, path = node.how.kind, node.source.path
+    whole = [*([path] if path.startswith(kind) else [kind, path]), node.how.time, *said]
     return _node(f"mm-source-{node.place}", drawn(box) + _face(node) + name, whole, node.source.text, below)
 
 

@@ -16,7 +16,8 @@ from mm_memgpt.serve.options import MODEL, Options
 
 INTRODUCTION = (
     "The model keeps what you give it in one memory, answers from it, shows what each word rests on, and forgets what "
-    "you name. The memory is yours alone, and deleted when you leave this page."
+    "you name. The memory is yours alone, and deleted when you leave this page. A note may be a text file (.txt); a "
+    "file of facts has a head, a relation and a tail a line, with tabs between (.tsv)."
 )
 LONGEST_NOTE = 20_000
 """Letters of a note that is typed; a longer one comes as a file."""
@@ -28,7 +29,7 @@ def add(model: Pipeline, options: Options) -> None:
     with gradio.Row():
         with gradio.Column(min_width=320):
             files = gradio.File(
-                label="Photos, sounds, clips, notes (.txt), facts (.tsv)",
+                label="Photos, sounds, clips, notes, facts",
                 file_count="multiple",
                 height=160,
                 elem_id="memory-files",

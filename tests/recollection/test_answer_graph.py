@@ -69,7 +69,7 @@ def test_each_kind_of_source_is_shown_as_what_it_is():
 def test_a_fact_is_told_by_its_names_where_it_has_some():
     fact = Fact("Q64", "P1376", "Q183", head_name="Berlin", relation_name="capital of", tail_name="Germany")
     [_, node] = nodes(parsed(answer(source(**FACT | {"fact": fact}))))
-    assert texts(node)[:3] == ["Berlin", "↓ capital of", "Germany"]
+    assert texts(node)[:3] == ["Berlin", "↓ is the capit…", "Germany"]
 
 
 def test_the_wider_the_line_the_more_evidence_and_one_against_the_answer_is_told_without_colour():

@@ -8,8 +8,9 @@ import pytest
 from PIL import Image, ImageOps
 
 from mm_memgpt.explain.overlay import SIDE, overlay
+from mm_memgpt.memory.item import Fact
 from mm_memgpt.pipeline import load
-from mm_memgpt.recollection.results import Answer, Source, WordEvidence
+from mm_memgpt.recollection.results import Answer, Link, Source, WordEvidence
 from mm_memgpt.serve.memory_answer import DECLINED, LEAST, answer, player, rests_on
 from mm_memgpt.serve.memory_visitors import Given
 from mm_memgpt.serve.where import figure
@@ -103,7 +104,7 @@ def test_a_source_that_nothing_rests_on_is_shown_where_it_is_a_note_alone(model)
     assert "It is red." in before
     assert "It is blue." in rest
     assert "the answer does not rest on it" in rest
-    assert "cat.jpg" not in html
+    assert 'id="memory-source-2"' not in html
 
 
 def test_the_words_of_a_quoted_note_are_the_notes_whatever_the_model_thinks_of_them(model):
@@ -117,9 +118,26 @@ def test_the_words_of_a_quoted_note_are_the_notes_whatever_the_model_thinks_of_t
     assert "cat.jpg" in html.split("<details>")[1]
 
 
+def test_the_graph_calls_each_source_what_its_card_calls_it_and_asks_no_model(model, monkeypatch):
+    monkeypatch.setattr(model, "explain", None)
+    sources = (
+        source("fact 1", "text", text="a dog is a kind of canine", fact=Fact("dog", "hypernym", "canine")),
+        source("walk.mp4", "image", 24.0, 24.0, evidence=0.3),
+        source("dog's bark.wav", "audio", 11.0, 12.0, evidence=-0.1),
+    )
+    links = (Link(one=0, other=1, kind="relation", name="dog", weight=0.42),)
+    html = answer(model, "What kind?", said(word("canine"), sources=sources, links=links), FILES)
+    graph = html[html.index("<svg") : html.index("</svg>")]
+    nodes = ["answer confidence 0.40", "fact 1", "clip walk.mp4", "sound dog&#x27;s bark.wav"]
+    assert re.findall('aria-label="([^,"]*)', graph) == nodes
+    assert "clip walk.mp4, 0:04.0, +0.30 nats, connected with fact 1 (dog 0.42)" in graph
+    assert ">dog 0.42</text>" in graph
+
+
 def test_it_says_where_nothing_answers(model):
     html = answer(model, "What?", said(sources=(), declined=True), FILES)
     assert DECLINED in html
+    assert "<svg" not in html
     assert "mm-source" not in html
 
 

@@ -81,6 +81,55 @@ def test_a_note_is_a_sentence_an_item(visitors, root):
         me.note(" \n")
 
 
+def test_a_fact_is_kept_by_a_name_of_its_own_and_forgotten_like_anything_else(visitors, root):
+    me = visitors.of("me", root)
+    assert "fact 1: 1 item kept" in told(me.tell(" Rex ", "is  a", "dog\n"))
+    assert "fact 2: 1 item kept" in told(me.tell("dog", "is a", "canine"))
+    assert [moment.texts for moment in me.timeline()] == [("Rex is a dog",), ("dog is a canine",)]
+    assert ">fact</span>" in timeline(me.timeline(), me.files)
+    assert me.forget("fact 1").items == 1
+    assert list(me.files) == ["fact 2"]
+    assert "fact 3: 1 item kept" in told(me.tell("Rex", "is a", "cat"))
+    me.leave()
+
+
+@pytest.mark.parametrize(
+    ("fact", "line"),
+    [
+        (("", "is a", "dog"), "the fact has no head; fill in all three, such as: Rex, is a, dog"),
+        (("Rex", "\n", "dog"), "the fact has no relation; fill in all three, such as: Rex, is a, dog"),
+        (("Rex", "is a", "d" * 10_000), "the tail has 10,000 letters, more than 200; write it as a note"),
+    ],
+)
+def test_a_fact_that_is_none_is_one_line(visitors, root, fact, line):
+    me = visitors.of("me", root)
+    with pytest.raises(InputError, match=f"^{line}$"):
+        me.tell(*fact)
+    assert me.files == {}
+
+
+def test_of_a_file_of_facts_the_good_lines_are_kept_and_the_first_broken_ones_told(visitors, root, tmp_path):
+    me = visitors.of("me", root)
+    (tmp_path / "blob.tsv").write_text("Rex\tis a\tdog\n" + "broken\n" * 20 + "dog\tis a\tcanine\n")
+    html = told(me.keep(tmp_path / "blob.tsv", "my facts.tsv"))
+    assert "my facts.tsv: 2 items kept" in html
+    assert html.count("my facts.tsv:") == 1 + 5
+    assert "15 more like these were left out" in html
+    assert str(tmp_path) not in html
+    assert {moment.source for moment in me.timeline()} == {"my facts.tsv"}
+    assert "my facts.tsv: it was kept before" in told(me.keep(tmp_path / "blob.tsv", "my facts.tsv"))
+    me.forget("my facts.tsv")
+    assert me.timeline() == []
+    assert [path for path in me.folder.iterdir() if path.is_file()] == []
+
+
+def test_a_file_may_be_called_as_a_fact_is_that_was_typed(visitors, root, upload):
+    me = visitors.of("me", root)
+    me.tell("Rex", "is a", "dog")
+    me.keep(upload("cat.jpg"), "fact 1")
+    assert list(me.files) == ["fact 1", "fact 1 (2)"]
+
+
 def test_a_sound_begins_at_the_second_of_the_memorys_clock_that_it_was_given_at(visitors, root, tmp_path):
     me = visitors.of("me", root)
     me.note("Tea at four.")
