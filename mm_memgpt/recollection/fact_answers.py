@@ -67,9 +67,7 @@ def fitting(
         perceived: whether only what was seen may lead to one, and not the question's own words.
         at: second in Unix time at which it must hold.
     """
-    among = linked.holding(at) & linked.asked_for(asked_stems(question))
-    if not among.any():
-        return None
+    among = linked.asked_for(question, at)
     asked = _Asked(question, linked, among)
     starts = [] if perceived else [(entity, None) for entity in asked.entities]
     starts += [(entity, place) for place, one in enumerate(seen) for entity in one.entities]
