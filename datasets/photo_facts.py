@@ -98,9 +98,9 @@ FEWEST, MOST = 3, 8
 LONGEST = 3
 """Words of a tail, at most: answers are short."""
 
-MADE_UP, RENAMED = 0.5, 0.3
-"""Shares of training's memories whose facts lead to names drawn from all that there are, so that they must be read, and
-whose facts are about things of names that nobody knows, so that links must be followed."""
+MADE_UP, RENAMED = 0.5, 0.4
+"""Share of training's memories whose facts lead to names drawn from all that there are, so that they must be read, and
+share of the things in them that are called by names that nobody knows, so that links must be followed."""
 
 
 class ThingFact(NamedTuple):
@@ -178,7 +178,7 @@ class Known:
                 asks for all.
             thing: what is asked of, which the photo shows; any that it shows where None.
             made_up: chance that facts lead elsewhere than they do.
-            renamed: chance that they call their things otherwise.
+            renamed: chance of each thing that it is called otherwise.
         """
         shown = [each for each in sorted(photo.named) if new is None or kept_for_test(each) == new]
         shown = shown if thing is None else [each for each in shown if each == thing]
@@ -206,8 +206,10 @@ class Known:
             tails = self._drawn(len(facts), generator)
             facts = [fact._replace(tail=tail) for fact, tail in zip(facts, tails, strict=True)]
         things = list(dict.fromkeys(fact.thing for fact in facts))
-        names = self._drawn(len(things), generator) if happens(generator, renamed) else things
-        called = dict(zip(things, names, strict=True))
+        names = self._drawn(len(things), generator)
+        called = {
+            thing: name if happens(generator, renamed) else thing for thing, name in zip(things, names, strict=True)
+        }
         about = draw(generator, false) if denied else 0
         answer = facts[0].tail if kind != THERE else "no" if denied else "yes"
         order = generator.sample(range(len(facts)), k=len(facts))

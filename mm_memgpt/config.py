@@ -247,7 +247,7 @@ class FusionConfig:
     cross_attention: bool = True
     """Whether the tokens of each modality read those of the others."""
     relations: bool = False
-    """Whether it learned to read edges that knowledge from outside gives; else an answer's facts are read without."""
+    """Whether it learns to read edges that knowledge from outside gives; else facts are read without them."""
     entity_width: int = 0
     """Numbers in the vector of an entity that joins the tokens of what names it; 0 where none does."""
 

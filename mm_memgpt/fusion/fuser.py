@@ -50,7 +50,8 @@ class MultimodalFuser(nn.Module):
 
     Graph and cross-attention are residual and begin as identity; each can be left out (`graph_layers` 0). With `order`,
     each slot of a state is first told when it was, which begins as identity too; tokens by modality have no order. With
-    an `entity_width`, vectors of entities can join the tokens of what names them, likewise.
+    an `entity_width`, vectors of entities can join the tokens of what names them, likewise; with `relations`, messages
+    of the graph can say that there is an edge.
     """
 
     def __init__(
@@ -61,10 +62,11 @@ class MultimodalFuser(nn.Module):
         order: bool = False,
         cross_attention: bool = True,
         entity_width: int = 0,
+        relations: bool = False,
     ) -> None:
         super().__init__()
         self.width = width
-        self.graph = GraphFusion(width, heads, graph_layers)
+        self.graph = GraphFusion(width, heads, graph_layers, edge_values=relations)
         self.cross_attention = CrossAttentionFusion(width, heads) if cross_attention else None
         self.readout_query = nn.Parameter(torch.randn(width))
         self.readout_norm = nn.LayerNorm(width)

@@ -69,14 +69,14 @@ def check_relations(relations: Tensor, state: MemoryState) -> None:
 class GraphFusion(nn.Module):
     """Rounds of messages between slots. A node is the mean of its slot's real tokens; its update is added to each.
 
-    Raises ValueError for more than two layers.
+    With `edge_values`, messages say how two slots are connected, too. Raises ValueError for more than two layers.
     """
 
-    def __init__(self, width: int, heads: int, layers: int = 1) -> None:
+    def __init__(self, width: int, heads: int, layers: int = 1, edge_values: bool = False) -> None:
         super().__init__()
         if not 0 <= layers <= MOST_LAYERS:
             raise ValueError(f"graph layers {layers} must be at least 0 and at most {MOST_LAYERS}; try layers=1")
-        self.layers = nn.ModuleList(MessagePassing(width, heads, EDGE_WIDTH) for _ in range(layers))
+        self.layers = nn.ModuleList(MessagePassing(width, heads, EDGE_WIDTH, edge_values) for _ in range(layers))
 
     def forward(self, tokens: Tensor, mask: Tensor, edges: Tensor, adjacency: Tensor) -> Tensor:
         """tokens (b, s, p, d), their mask (b, s, p), and what `edge_features` returned."""

@@ -22,10 +22,13 @@ class MessagePassing(nn.Module):
 
     `e_ij = a · LeakyReLU(W_s x_i + W_t x_j + W_e r_ij)`, `x_i <- x_i + W_o Σ_j softmax_j(e_ij) W_v x_j`.
 
+    With `edge_values` a message says, too, how the two are related, `W_v x_j + W_u r_ij` (arXiv:2009.03509 eq. 3),
+    where W_u begins at zero: else an edge says how much is read, and never that it is there.
+
     Raises ValueError where heads do not divide width.
     """
 
-    def __init__(self, width: int, heads: int, edge_width: int) -> None:
+    def __init__(self, width: int, heads: int, edge_width: int, edge_values: bool = False) -> None:
         super().__init__()
         if width % heads != 0:
             raise ValueError(f"width {width} is not divisible by heads {heads}; try heads={gcd(width, heads)}")
@@ -37,6 +40,11 @@ class MessagePassing(nn.Module):
         self.score = nn.Parameter(nn.init.xavier_uniform_(torch.empty(heads, width // heads)))  # a
         self.output = nn.Linear(width, width, bias=False)  # W_o
         nn.init.zeros_(self.output.weight)
+        self.edge_value = None
+        if edge_values:
+            with torch.random.fork_rng(devices=[]):  # of one seed, all else begins as it would without
+                self.edge_value = nn.Linear(edge_width, width, bias=False)  # W_u
+            nn.init.zeros_(self.edge_value.weight)
 
     def shares(self, x: Tensor, edges: Tensor, adjacency: Tensor) -> Tensor:
         """softmax_j(e_ij), the share of what i receives that comes from j, of each head: (b, h, s, s).
@@ -53,7 +61,12 @@ class MessagePassing(nn.Module):
         """What each node receives (b, s, d); the arguments are those of `shares`."""
         share = self.shares(x, edges, adjacency)
         value = rearrange(self.value(x), "b j (h w) -> b h j w", h=self.heads)
-        return self.output(rearrange(share.to(value.dtype) @ value, "b h i w -> b i (h w)"))
+        message = share.to(value.dtype) @ value  # (b, h, i, w)
+        if self.edge_value is not None:
+            related = rearrange(self.edge_value.weight, "(h w) e -> h w e", h=self.heads).to(edges.dtype)
+            mean = einsum(share.to(edges.dtype), edges, "b h i j, b i j e -> b h i e")
+            message = message + einsum(mean, related, "b h i e, h w e -> b h i w")
+        return self.output(rearrange(message, "b h i w -> b i (h w)"))
 
     def forward(self, x: Tensor, edges: Tensor, adjacency: Tensor) -> Tensor:
         return x + self.messages(x, edges, adjacency)

@@ -84,6 +84,7 @@ class MMMemGPTForConditionalGeneration(Senses, PreTrainedModel, GenerationMixin)
             fusion.order,
             fusion.cross_attention,
             fusion.entity_width,
+            fusion.relations,
         )
         self.decoder = build_decoder(config.decoder, config.width)
         if attention not in (None, "sdpa"):

@@ -36,6 +36,7 @@ from mm_memgpt.datasets.photo_facts import (
 from mm_memgpt.datasets.pools import Photo, read_photos
 from mm_memgpt.datasets.things import mentioned
 from mm_memgpt.knowledge.entity_embeddings import EntityEmbeddings
+from mm_memgpt.knowledge.linking import NAMED, SHARED
 from mm_memgpt.knowledge.saying import sentence_of
 from mm_memgpt.memory.item import Fact
 from mm_memgpt.models.mm_memgpt import MMMemGPTForConditionalGeneration
@@ -169,13 +170,13 @@ def said_of(fact: ThingFact) -> str:
 
 
 def related(facts: Sequence[ThingFact], linked: Sequence[bool]) -> Tensor:
-    """(n, n) bool: facts about one thing are related, and the photo behind them with those that it is linked to."""
+    """(n, n): facts about one thing are related, and the photo behind them with those that it is linked to."""
     n = len(facts) + 1
-    found = torch.zeros(n, n, dtype=torch.bool)
+    found = torch.zeros(n, n)
     for place, fact in enumerate(facts):
-        found[place, :-1] = torch.tensor([fact.thing == other.thing for other in facts])
-        found[place, -1] = found[-1, place] = linked[place]
-    return found & ~torch.eye(n, dtype=torch.bool)
+        found[place, :-1] = SHARED * torch.tensor([fact.thing == other.thing for other in facts])
+        found[place, -1] = found[-1, place] = NAMED * linked[place]
+    return found.fill_diagonal_(0)
 
 
 def vectors_of(folder: str | Path) -> dict[str, Tensor]:

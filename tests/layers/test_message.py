@@ -53,6 +53,29 @@ def test_it_begins_as_identity_to_the_bit_and_learns():
     assert passing.output.weight.grad.abs().max() > 0
 
 
+def with_edge_values(filled: bool = True) -> MessagePassing:
+    torch.manual_seed(1)
+    passing = MessagePassing(8, 2, edge_width=3, edge_values=True)
+    nn.init.normal_(passing.output.weight)
+    if filled:
+        nn.init.normal_(passing.edge_value.weight)
+    return passing
+
+
+def test_a_message_says_how_two_are_related_where_it_is_to():
+    passing = with_edge_values()
+    shares, value = passing.shares(X, EDGES, ADJACENCY), passing.value(X)
+    received = torch.zeros_like(X)
+    for b, i, j in torch.cartesian_prod(torch.arange(2), torch.arange(5), torch.arange(5)).tolist():
+        said = value[b, j] + passing.edge_value.weight @ EDGES[b, i, j]
+        received[b, i] += torch.cat([shares[b, h, i, j] * said[4 * h : 4 * h + 4] for h in range(2)])
+    torch.testing.assert_close(passing(X, EDGES, ADJACENCY), X + passing.output(received), atol=1e-5, rtol=1e-5)
+
+
+def test_what_edges_say_begins_at_nothing_and_leaves_all_else_as_it_would_be():
+    assert torch.equal(with_edge_values(filled=False)(X, EDGES, ADJACENCY), layer()(X, EDGES, ADJACENCY))
+
+
 def test_a_message_arrives_exactly_where_there_is_an_edge():
     passing = layer()
     read = passing(X, EDGES, ADJACENCY)

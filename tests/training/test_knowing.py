@@ -49,10 +49,10 @@ def test_facts_about_one_thing_are_related_and_the_photo_to_what_it_is_linked_to
     facts = [ThingFact("dog", KIND, "canine"), ThingFact("cat", KIND, "feline"), ThingFact("dog", PART, "flag")]
     found = related(facts, [True, False, True])
     assert found.tolist() == [
-        [False, False, True, True],
-        [False, False, False, False],
-        [True, False, False, True],
-        [True, False, True, False],
+        [0, 0, 0.5, 1],
+        [0, 0, 0, 0],
+        [0.5, 0, 0, 1],
+        [1, 0, 1, 0],
     ]
 
 
@@ -110,7 +110,7 @@ def test_without_facts_the_photo_and_the_question_stay(knowing):
     assert [item.kind for item in bare["items"]] == ["image"]
     assert torch.equal(bare["items"][0].content, whole["items"][-1].content)
     assert torch.equal(bare["text"][0].tokens, whole["text"][0].tokens)
-    assert bare["relations"].tolist() == [[False]]
+    assert bare["relations"].tolist() == [[0]]
 
 
 @pytest.fixture
