@@ -17,7 +17,7 @@ import torch
 
 from mm_memgpt.config import AskingConfig
 from mm_memgpt.memory.archive_search import Found
-from mm_memgpt.memory.item import Fact, Item
+from mm_memgpt.memory.item import Item
 from mm_memgpt.memory.store import Store
 from mm_memgpt.memory.where import Where
 from mm_memgpt.recollection.evidence import edges_of, grounds, groups_of, readable
@@ -33,7 +33,7 @@ from mm_memgpt.recollection.searching import search, whole
 from mm_memgpt.recollection.support import supported
 from mm_memgpt.recollection.wanted import of_perception
 from mm_memgpt.steps import Steps
-from mm_memgpt.types import Caption, InputError
+from mm_memgpt.types import Caption, Fact, InputError
 
 NOTHING = Answer(text="", confidence=0.0, grounded=0.0, declined=True, words=(), sources=())
 """The answer of a memory that holds too little."""

@@ -15,10 +15,11 @@ import numpy as np
 from mm_memgpt.datasets.things import mentioned
 from mm_memgpt.explain.content import stem
 from mm_memgpt.knowledge.saying import sentence_of
-from mm_memgpt.memory.item import Fact, Item
+from mm_memgpt.memory.item import Item
 from mm_memgpt.recollection.forms import base, base_stems
 from mm_memgpt.recollection.linking import FAN, LinkedFacts, asked_stems, has_words, relation_words
 from mm_memgpt.recollection.wanted import fits, named
+from mm_memgpt.types import Fact
 
 KINDS = frozenset(["kind", "instanc", "exampl"])
 """Stems of relations that lead from a thing to its kind: what is seen is one of its kind, and not any other."""

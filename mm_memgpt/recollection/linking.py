@@ -14,10 +14,11 @@ import numpy as np
 from mm_memgpt.knowledge.graph import KnowledgeGraph
 from mm_memgpt.knowledge.linking import Linker
 from mm_memgpt.knowledge.saying import names, sentence_of
-from mm_memgpt.memory.item import Fact, Item
+from mm_memgpt.memory.item import Item
 from mm_memgpt.recollection.forms import base, base_stems
 from mm_memgpt.recollection.results import KnownFact
 from mm_memgpt.recollection.wanted import content, cues
+from mm_memgpt.types import Fact
 from mm_memgpt.words import words
 
 MOST = 8
