@@ -4,6 +4,7 @@ Notable: what a box has no room for stands below the graph while the box is poin
 script; that is HTML within the SVG, cut where it is longer than anybody reads there.
 """
 
+import re
 from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import PurePath
@@ -45,9 +46,13 @@ class Node(NamedTuple):
 
     @property
     def name(self) -> str:
-        """A few words: what it is and its name, without the folder, which may say what it is already ("note 1")."""
-        name = PurePath(self.source.path).name or self.source.path
-        return name if name.startswith(self.how.kind) else f"{self.how.kind} {name}"
+        """A few words: what it is and its name, without the folder."""
+        return _with_kind(PurePath(self.source.path).name or self.source.path, self.how.kind)
+
+
+def _with_kind(name: str, kind: str) -> str:
+    """What something is and its name, which may say already what it is: "note 1"."""
+    return name if re.match(rf"{re.escape(kind)}s?\b", name) else f"{kind} {name}"
 
 
 def shown_as(source: Source) -> Shown:
@@ -77,8 +82,7 @@ def source_node(node: Node, said: Sequence[str], below: Box) -> str:
     """
     box = node.box
     name = written(box.middle[0], box.bottom - INSET - 1, cut(node.name, LABEL, box.width - 2 * INSET), "mm-small")
-    kind, path = node.how.kind, node.source.path
-    whole = [*([path] if path.startswith(kind) else [kind, path]), node.how.time, *said]
+    whole = [_with_kind(node.source.path, node.how.kind), node.how.time, *said]
     return _node(f"mm-source-{node.place}", drawn(box) + _face(node) + name, whole, node.source.text, below)
 
 
@@ -94,8 +98,8 @@ def _node(kind: str, body: str, said: Sequence[str], text: str, below: Box) -> s
     """What is drawn of a node, and what stands below the graph for it: what is said of it, and its text."""
     text = plain(text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…")
     first, *rest = map(plain, said)
-    whole = f"<b>{first}</b> {', '.join(rest)}" + (f"<br/>{text}" if text else "")
-    name = f"{first} {', '.join(rest)}" + (f": {text}" if text else "")
+    whole = ", ".join([f"<b>{first}</b>", *rest]) + (f"<br/>{text}" if text else "")
+    name = ", ".join([first, *rest]) + (f": {text}" if text else "")
     return (
         f'<g class="mm-node {kind}" tabindex="0" role="img" aria-label="{name}">{body}'
         f"{paragraph(below, whole, 'mm-whole')}</g>"

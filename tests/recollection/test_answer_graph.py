@@ -66,6 +66,19 @@ def test_each_kind_of_source_is_shown_as_what_it_is():
     assert texts(fact) == ["cat", "↓ is a", "feline", "fact 1"]
 
 
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/home/me/photographer.jpg", "photo photographer.jpg"),
+        ("photo.jpg", "photo.jpg"),
+        ("photos 3", "photos 3"),
+        ("/", "photo /"),
+    ],
+)
+def test_a_source_is_called_what_it_is_where_its_name_does_not_say_it(path, name):
+    assert f"; {name}: +1.86 nats" in answer_graph(answer(source(**PHOTO | {"path": path})))
+
+
 def test_a_fact_is_told_by_its_names_where_it_has_some():
     fact = Fact("Q64", "P1376", "Q183", head_name="Berlin", relation_name="capital of", tail_name="Germany")
     [_, node] = nodes(parsed(answer(source(**FACT | {"fact": fact}))))

@@ -128,7 +128,7 @@ def test_the_graph_calls_each_source_what_its_card_calls_it_and_asks_no_model(mo
     links = (Link(one=0, other=1, kind="relation", name="dog", weight=0.42),)
     html = answer(model, "What kind?", said(word("canine"), sources=sources, links=links), FILES)
     graph = html[html.index("<svg") : html.index("</svg>")]
-    nodes = ["answer confidence 0.40", "fact 1", "clip walk.mp4", "sound dog&#x27;s bark.wav"]
+    nodes = ["answer", "fact 1", "clip walk.mp4", "sound dog&#x27;s bark.wav"]
     assert re.findall('aria-label="([^,"]*)', graph) == nodes
     assert "clip walk.mp4, 0:04.0, +0.30 nats, connected with fact 1 (dog 0.42)" in graph
     assert ">dog 0.42</text>" in graph

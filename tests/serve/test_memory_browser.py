@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import soundfile
 from PIL import Image
-from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Locator, Page, expect, sync_playwright
 
 from mm_memgpt.pipeline import load
 from mm_memgpt.recollection.results import Source
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 PHOTOS = ROOT / "demos" / "photos"
-PICTURE = ROOT / "docs" / "images" / "demo-memory.png"
+IMAGES = ROOT / "docs" / "images"
 FLAGS = ("--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-gpu")
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE = 60_000
@@ -300,10 +300,10 @@ def test_a_player_fetches_the_visitors_own_copy_and_stands_at_the_second(page, u
     assert heard.evaluate("player => [player.currentTime, player.duration]") == pytest.approx([1.0, 3.0], abs=0.1)
 
 
-def take(page: Page, path: Path) -> None:
-    """Saves what the page shows, in 256 colours."""
+def take(shown: Page | Locator, path: Path) -> None:
+    """Saves what the page, or a part of it, shows, in 256 colours."""
     time.sleep(0.5)  # the page's own transitions
-    with Image.open(io.BytesIO(page.screenshot())) as shot:
+    with Image.open(io.BytesIO(shown.screenshot())) as shot:
         colours = shot.convert("RGB")
         colours.quantize(palette=colours.quantize(256), dither=Image.Dither.NONE).save(path, optimize=True)
     print(f"{path.relative_to(ROOT)}: {path.stat().st_size // 1000} kB")
@@ -315,10 +315,15 @@ if __name__ == "__main__":
         expect(sheet.locator(".mm-moment")).to_have_count(3 + len(HEARD))
         write(sheet, NOTE)
         expect(sheet.locator(".mm-moment")).to_have_count(5 + len(HEARD))
+        tell(sheet, "jacket", "hypernym", "coat")
+        expect(sheet.locator(".mm-moment")).to_have_count(6 + len(HEARD))
+        ask(sheet, KIND)
+        expect(sheet.locator("#memory-answer blockquote").first).to_have_text("jacket is a kind of coat")
+        take(sheet.locator("svg.mm-graph"), IMAGES / "demo-graph.png")
         forget(sheet, "noise.wav")
         expect(sheet.locator(".mm-receipt")).to_be_visible()
         ask(sheet, QUESTION)
-        expect(sheet.locator("#memory-answer .mm-result")).to_be_visible()
-        sheet.set_viewport_size({"width": 1160, "height": 1330})
+        expect(sheet.locator("#memory-answer blockquote").first).to_contain_text("kitchen door")
+        sheet.set_viewport_size({"width": 1160, "height": 1760})
         sheet.evaluate("scrollTo(0, 0)")
-        take(sheet, PICTURE)
+        take(sheet, IMAGES / "demo-memory.png")
