@@ -125,7 +125,7 @@ class Asking:
             items, related = self.facts.join(question, items, at)
         joined = join(self.store.state(), self.store.ledger, self.store.names, items)
         if related and self.steps.model.config.fusion.relations:
-            joined = joined._replace(relations=related_by(joined, related))
+            joined = joined._replace(relations=related_by(joined, items, related))
         return Asked(question, items, joined, related)
 
     def answered(self, asked: Asked) -> Answer:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from mm_memgpt.explain.slots import keeping
+from mm_memgpt.knowledge.linking import NAMED, SHARED
 from mm_memgpt.memory.bank import MemoryBank
 from mm_memgpt.memory.folded import features_of
 from mm_memgpt.memory.item import Item
@@ -58,12 +59,13 @@ def join(state: MemoryState, ledger: Ledger, names: Iterable[str], items: Sequen
     return Joined(_extended(kept, new, sources) if new else kept, tuple(own), tuple(share))
 
 
-def related_by(joined: Joined, pairs: Iterable[tuple[int, int]]) -> Tensor:
+def related_by(joined: Joined, items: Sequence[Item], pairs: Iterable[tuple[int, int]]) -> Tensor:
     """Pairs of places of found items as edges between the slots that these have of their own, both ways: (1, s, s)."""
     slots = joined.state.items.shape[1]
     relations = torch.zeros(1, slots, slots)
     for one, other in pairs:
-        relations[0, joined.own[one], joined.own[other]] = relations[0, joined.own[other], joined.own[one]] = 1
+        weight = NAMED if None in (items[one].fact, items[other].fact) else SHARED
+        relations[0, joined.own[one], joined.own[other]] = relations[0, joined.own[other], joined.own[one]] = weight
     return relations
 
 

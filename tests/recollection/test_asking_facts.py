@@ -137,7 +137,7 @@ def test_a_source_left_out_has_no_relations_and_the_others_keep_theirs(noted, mo
     items = [row.item for row in noted.store.archive.since()]
     store, pairs = noted.store, [(0, 1), (1, 3)]
     joined = join(store.state(), store.ledger, store.names, items)
-    joined = joined._replace(relations=related_by(joined, pairs))
+    joined = joined._replace(relations=related_by(joined, items, pairs))
     text = written(reader, model.processor, "brown dog")
     states = without(joined, items, [(), (1,), (2,)], reader.bank.empty(dtype=torch.float64))
     full, less, other = logprobs(reader, states, text, joined.relations)
@@ -147,6 +147,17 @@ def test_a_source_left_out_has_no_relations_and_the_others_keep_theirs(noted, mo
     assert not torch.allclose(other, bare[2])
     given = grounds(reader, model.processor, joined, items, [[1]], "", "brown dog")
     torch.testing.assert_close(given.drops[0], full - less, atol=1e-4, rtol=0)
+
+
+def test_what_names_a_fact_is_closer_to_it_than_two_facts_are_to_each_other(noted):
+    noted.knows([("kitchen", "part_of", "house"), ("lamp", "part_of", "kitchen")])
+    items = [row.item for row in noted.store.archive.since()]
+    joined = join(noted.store.state(), noted.store.ledger, noted.store.names, items)
+    note, *facts = (place for place in range(len(items)) if place == 0 or items[place].fact is not None)
+    relations = related_by(joined, items, [(note, facts[0]), tuple(facts)])
+    assert relations[0, joined.own[note], joined.own[facts[0]]] == 1
+    assert relations[0, joined.own[facts[1]], joined.own[facts[0]]] == 0.5
+    assert relations.sum() == 3  # both ways
 
 
 def test_a_model_is_given_relations_only_where_it_learned_to_read_them(noted, model, monkeypatch):
