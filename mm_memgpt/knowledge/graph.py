@@ -225,5 +225,5 @@ def _folded(name: str) -> str:
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> InputError:
     near = get_close_matches(_folded(name), known, n=3)
-    hint = f"did you mean {', '.join(near)}?" if near else "no name comes near; check the file of names"
+    hint = f"did you mean {', '.join(near)}?" if near else "none comes near; check the spelling and the file of names"
     return InputError(f"no {what} {name!r}; {hint}")

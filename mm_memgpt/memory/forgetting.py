@@ -156,7 +156,7 @@ def bytes_left(archive: Archive, files: Beside, intent: Intent) -> list[Check]:
     found = intent.traces.search(files.files())
     shared: set[tuple[int, int]] = set()
     if any(found.values()):
-        shared = intent.traces.elsewhere(row.item for row in archive.since())
+        shared = intent.traces.elsewhere((row.item for row in archive.since()), found)
     return [
         Check(
             f"bytes of {kind}",

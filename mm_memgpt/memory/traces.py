@@ -7,8 +7,9 @@ what is forgotten; every offset of every file is looked at: the fingerprint of a
 n items   p tokens per item   d width   k key width
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from secrets import randbits
 from typing import BinaryIO
 
@@ -18,12 +19,19 @@ from mm_memgpt.memory.item import Item
 
 WINDOWS = (32, 16, 8)
 """Lengths of stretches in bytes; the longest that fits is taken, and what is shorter than all leaves no trace."""
+SHORTEST = {"fact": 16}
+"""By kind, what is too short to be told from chance: single words, such as "position", are the table's own too, and
+eight digits are in some id."""
 DISTINCT = 4
 """Different bytes that a stretch has at least: zeros are everywhere."""
 MOST = 1024
 """Items whose bytes are searched for; of more, these many at even distances."""
 READ = 2**22
 """Bytes of a file that are looked at together."""
+TOGETHER = 32
+"""Items that are looked at together."""
+WORDS = frozenset({"name", "text", "fact"})
+"""Kinds that may hold the same words."""
 BITS = 20
 """Leading bits of a fingerprint that are looked up before the whole of it is."""
 
@@ -72,11 +80,21 @@ class Traces:
         found = frozenset(found)
         return {kind: prints & found for kind, prints in self.prints.items()}
 
-    def elsewhere(self, items: Iterable[Item]) -> set[tuple[int, int]]:
-        """Those that other items leave too, such as two sentences that begin alike."""
-        shared: set[tuple[int, int]] = set()
-        for item in items:
-            shared |= self.within(bytes(max(WINDOWS)).join(content for _, content in contents(item)))
+    def elsewhere(
+        self, items: Iterable[Item], found: Mapping[str, frozenset[tuple[int, int]]] | None = None
+    ) -> set[tuple[int, int]]:
+        """Those that other items leave too, such as two sentences that begin alike, or two facts of one relation.
+
+        Only `found` is looked for (all where None), and no further than until all of it is known to be shared: items
+        may be very many.
+        """
+        sought = {kind: prints for kind, prints in (self.prints if found is None else found).items() if prints}
+        kinds = {*sought, *(WORDS if WORDS & sought.keys() else ())}
+        every = frozenset().union(*sought.values())
+        items, shared = iter(items), set()
+        while not every <= shared and (group := list(islice(items, TOGETHER))):
+            parts = (content for item in group for kind, content in contents(item) if kind in kinds)
+            shared |= self.within(bytes(max(WINDOWS)).join(parts))
         return shared
 
     def to_json(self) -> dict:
@@ -117,8 +135,8 @@ def contents(item: Item) -> Iterator[tuple[str, bytes]]:
 
 def stretches(kind: str, content: bytes) -> Iterator[bytes]:
     """What of some bytes is looked for: both ends, and the middle; of a name its end, as many begin in one folder."""
-    length = next((length for length in WINDOWS if length <= len(content)), None)
-    if length is None:
+    length = next((length for length in WINDOWS if length <= len(content)), 0)
+    if length < SHORTEST.get(kind, min(WINDOWS)):
         return
     middle = (len(content) - length) // 2
     for start in {len(content) - length} if kind == "name" else {0, middle, len(content) - length}:

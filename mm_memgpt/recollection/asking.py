@@ -1,7 +1,8 @@
 """Asking: an answer from what is found and what the bank remembers, with what each of its words rests on.
 
-Notable: what is found joins a detached copy of the bank, so asking changes nothing; where a sentence answers it is
-quoted, where the memory holds nothing of what is asked it declines, and else fusion and decoder answer.
+Notable: what is found and the facts around it join a detached copy of the bank, so asking changes nothing; where a fact
+or a sentence answers it is quoted, where the memory holds nothing of what is asked it declines, and else fusion and
+decoder answer.
 
 w words
 """
@@ -16,7 +17,7 @@ import torch
 
 from mm_memgpt.config import AskingConfig
 from mm_memgpt.memory.archive_search import Found
-from mm_memgpt.memory.item import Fact, Item
+from mm_memgpt.memory.item import Item
 from mm_memgpt.memory.store import Store
 from mm_memgpt.memory.where import Where
 from mm_memgpt.recollection.evidence import edges_of, grounds, groups_of, readable
@@ -32,7 +33,7 @@ from mm_memgpt.recollection.searching import search, whole
 from mm_memgpt.recollection.support import supported
 from mm_memgpt.recollection.wanted import of_perception
 from mm_memgpt.steps import Steps
-from mm_memgpt.types import Caption, InputError
+from mm_memgpt.types import Caption, Fact, InputError
 
 NOTHING = Answer(text="", confidence=0.0, grounded=0.0, declined=True, words=(), sources=())
 """The answer of a memory that holds too little."""
@@ -73,10 +74,8 @@ class Asking:
             raise InputError(f"k {k} must be at least 1; try k=8")
         key = self.perceiver.text_key(question)
         found = self.found(key, question, k, at)
-        told = None
-        if self.facts is not None:
-            items = [one.item for one in found]
-            told = self.facts.answer(question, key, items, self.config, at)
+        items = [one.item for one in found]
+        told = None if self.facts is None else self.facts.answer(question, key, items, self.config, at)
         if told is not None:
             return self.told(self.asked(question, _behind(told.found, found, k), at), told)
         perception = of_perception(question)

@@ -15,10 +15,11 @@ import numpy as np
 from mm_memgpt.datasets.things import mentioned
 from mm_memgpt.explain.content import stem
 from mm_memgpt.knowledge.saying import sentence_of
-from mm_memgpt.memory.item import Fact, Item
+from mm_memgpt.memory.item import Item
 from mm_memgpt.recollection.forms import base, base_stems
 from mm_memgpt.recollection.linking import FAN, LinkedFacts, asked_stems, has_words, relation_words
 from mm_memgpt.recollection.wanted import fits, named
+from mm_memgpt.types import Fact
 
 KINDS = frozenset(["kind", "instanc", "exampl"])
 """Stems of relations that lead from a thing to its kind: what is seen is one of its kind, and not any other."""
@@ -67,9 +68,7 @@ def fitting(
         perceived: whether only what was seen may lead to one, and not the question's own words.
         at: second in Unix time at which it must hold.
     """
-    among = linked.holding(at) & linked.asked_for(asked_stems(question))
-    if not among.any():
-        return None
+    among = linked.asked_for(question, at)
     asked = _Asked(question, linked, among)
     starts = [] if perceived else [(entity, None) for entity in asked.entities]
     starts += [(entity, place) for place, one in enumerate(seen) for entity in one.entities]

@@ -68,6 +68,8 @@ class Gathering:
         self, question: str, key: np.ndarray, items: Sequence[Item], config: AskingConfig, at: float | None = None
     ) -> Told | None:
         """The fact that answers a question, where what was found leads to one, or the question itself does."""
+        if not self.facts.asked_for(question, at).any():  # before the model is asked what photos show
+            return None
         perceived = of_perception(question)
         groups = self._perceived(question, key, config.nearest) if perceived else []
         if position(question) is None:

@@ -14,10 +14,11 @@ import numpy as np
 from mm_memgpt.knowledge.graph import KnowledgeGraph
 from mm_memgpt.knowledge.linking import Linker
 from mm_memgpt.knowledge.saying import names, sentence_of
-from mm_memgpt.memory.item import Fact, Item
+from mm_memgpt.memory.item import Item
 from mm_memgpt.recollection.forms import base, base_stems
 from mm_memgpt.recollection.results import KnownFact
 from mm_memgpt.recollection.wanted import content, cues
+from mm_memgpt.types import Fact
 from mm_memgpt.words import words
 
 MOST = 8
@@ -84,15 +85,15 @@ class LinkedFacts:
         since, until = self.graph.valid.T
         return np.ones(len(self.graph), bool) if at is None else (since <= at) & (at < until)
 
-    def asked_for(self, asked: Collection[str]) -> np.ndarray:
-        """(t) bool: those of whose relation all words are among what is asked, `asked_stems` of a question."""
+    def asked_for(self, question: str, at: float | None) -> np.ndarray:
+        """(t) bool: those that hold at a second and of whose relation the question has all words."""
+        asked = asked_stems(question)
         relations = [number for number, each in enumerate(self.relation_words) if has_words(each, asked)]
-        return np.isin(self.graph.triples[:, 1], relations)
+        return self.holding(at) & np.isin(self.graph.triples[:, 1], relations)
 
     def around(self, entities: Iterable[int], question: str, at: float | None = None) -> list[int]:
         """Triples at entities, at most MOST: first those with most words of the question, then some of each entity."""
-        asked, holding = asked_stems(question), self.holding(at)
-        asked_for = holding & self.asked_for(asked)
+        asked, asked_for, holding = asked_stems(question), self.asked_for(question, at), self.holding(at)
         rank: dict[int, int] = {}
         for entity in list(dict.fromkeys(entities))[:MENTIONS]:
             near: dict[int, None] = {}

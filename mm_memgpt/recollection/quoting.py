@@ -10,9 +10,9 @@ from typing import NamedTuple
 from mm_memgpt.config import AskingConfig
 from mm_memgpt.memory.archive import Archive
 from mm_memgpt.memory.archive_search import Found
-from mm_memgpt.memory.item import Fact
 from mm_memgpt.memory.where import Where
 from mm_memgpt.recollection.wanted import content, fits
+from mm_memgpt.types import Fact
 
 DEPTH = 32
 """Sentences that are looked at: so many by key, and so many by words."""

@@ -227,6 +227,9 @@ def test_every_triple_is_at_both_of_its_ends_and_nowhere_else(rows):
         few = graph.neighbours(entity, most=2)
         assert set(few.triples.tolist()) <= set(ends)
         assert len(few.triples) + few.left_out == len(ends)
+        even = graph.neighbours(entity, most=2, among=np.arange(len(graph)) % 2 == 0)
+        assert len(even.triples) + even.left_out == sum(number % 2 == 0 for number in ends)
+        assert set(even.triples.tolist()) <= {number for number in ends if number % 2 == 0}
 
 
 @given(st.text(max_size=60))

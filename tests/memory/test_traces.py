@@ -12,6 +12,7 @@ import pytest
 from mm_memgpt.memory import traces as module
 from mm_memgpt.memory.item import Item
 from mm_memgpt.memory.traces import Traces, contents
+from mm_memgpt.types import Fact
 
 P, D, K = 3, 8, 20
 
@@ -70,6 +71,18 @@ def test_what_others_hold_too_is_told_apart(moments):
         "key",
     }
     assert traces.elsewhere([other]) == set()
+
+
+def test_what_is_shared_is_looked_for_no_further_than_it_is_needed(moments):
+    _, one, other = moments(3, P, D, K)
+    traces = Traces.of([one])
+    looked = iter([changed(other, text=one.text)] * 100)
+    shared = traces.elsewhere(looked, {"text": traces.prints["text"], "tokens": frozenset()})
+    assert shared == traces.prints["text"]
+    assert len(list(looked)) == 100 - module.TOGETHER
+    in_other_words = changed(other, fact=Fact(one.text, "is", "said"))
+    assert traces.elsewhere([in_other_words], {"text": traces.prints["text"]}) == traces.prints["text"]
+    assert traces.elsewhere(iter([one]), {"text": frozenset()}) == set()
 
 
 def test_written_down_they_hold_nothing_of_the_item_and_find_it_all_the_same(moments):

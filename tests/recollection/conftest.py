@@ -8,11 +8,11 @@ import pytest
 import soundfile
 from PIL import Image
 
-from mm_memgpt.memory.item import Fact
 from mm_memgpt.pipeline import Pipeline, load
 from mm_memgpt.recollection.known import graph_of
 from mm_memgpt.recollection.linking import LinkedFacts
 from mm_memgpt.recollection.results import KnownFact
+from mm_memgpt.types import Fact
 
 RATE = 16_000
 

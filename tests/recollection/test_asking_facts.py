@@ -9,14 +9,13 @@ from torch import nn
 
 from mm_memgpt import Text
 from mm_memgpt.explain.written import written
-from mm_memgpt.memory.item import Fact
 from mm_memgpt.memory.where import Where
 from mm_memgpt.pipeline import load
 from mm_memgpt.recollection.asking import Asking
 from mm_memgpt.recollection.evidence import grounds, logprobs
 from mm_memgpt.recollection.joining import join, related_by, without
 from mm_memgpt.recollection.linking import MOST
-from mm_memgpt.types import InputError
+from mm_memgpt.types import Fact, InputError
 
 YEAR_1990 = 631152000.0
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from mm_memgpt.memory.item import Fact
 from mm_memgpt.recollection.fact_answers import Fitting, Seen, fitting, quotable
 from mm_memgpt.recollection.linking import LinkedFacts
+from mm_memgpt.types import Fact
 
 CANINE, PAW, FELINE, ADULT, LAKE = (
     Fact("dog", "hypernym", "canine"),

@@ -112,6 +112,14 @@ def test_nothing_of_what_is_forgotten_remains_anywhere(memory, how):
     assert b"Berlin" in left
 
 
+def test_words_that_the_table_has_itself_are_no_hindrance_to_forgetting(memory):
+    memory.knows(BERLIN, source="wiki")
+    memory.knows([("position", "relation", "fingerprint"), ("operator", "modality", "01056369")], source="atlas")
+    memory.knows([(f"{number:08}", "language", "metadata") for number in range(10_000_000, 10_000_100)], source="atlas")
+    assert memory.forget("atlas").items == 102
+    assert triples_of(memory) == [BERLIN]
+
+
 def test_a_name_or_an_identifier_says_what_a_fact_is_about(memory):
     names = {"q64": "Berlin", "q183": "Germany", "q7": "Berlin"}
     memory.knows([("q64", "capital_of", "q183"), ("q7", "sank_in", "q9"), ("q183", "part_of", "q46")], names=names)

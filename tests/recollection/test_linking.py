@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from mm_memgpt.memory.item import Fact
 from mm_memgpt.recollection.linking import FAN, MOST, LinkedFacts, asked_stems, related, relation_words, spoken
+from mm_memgpt.types import Fact
 
 FACTS = (
     Fact("dog", "hypernym", "canine"),
