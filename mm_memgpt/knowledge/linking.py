@@ -30,7 +30,7 @@ FUNCTION_WORDS = frozenset(_ALONE.split())
 """Words that, alone, name nothing in a running text, though WordNet has an entity for many of them."""
 
 
-NAMED, SHARED = 1.0, 0.5
+BY_NAME, IN_COMMON = 1.0, 0.5
 """Weights of edges in fusion's graph: of what names an entity and a fact about it, and of two facts about it."""
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from mm_memgpt.explain.slots import keeping
-from mm_memgpt.knowledge.linking import NAMED, SHARED
+from mm_memgpt.knowledge.linking import BY_NAME, IN_COMMON
 from mm_memgpt.memory.bank import MemoryBank
 from mm_memgpt.memory.folded import features_of
 from mm_memgpt.memory.item import Item
@@ -64,7 +64,7 @@ def related_by(joined: Joined, items: Sequence[Item], pairs: Iterable[tuple[int,
     slots = joined.state.items.shape[1]
     relations = torch.zeros(1, slots, slots)
     for one, other in pairs:
-        weight = NAMED if None in (items[one].fact, items[other].fact) else SHARED
+        weight = BY_NAME if None in (items[one].fact, items[other].fact) else IN_COMMON
         relations[0, joined.own[one], joined.own[other]] = relations[0, joined.own[other], joined.own[one]] = weight
     return relations
 

@@ -36,7 +36,7 @@ from mm_memgpt.datasets.photo_facts import (
 from mm_memgpt.datasets.pools import Photo, read_photos
 from mm_memgpt.datasets.things import mentioned
 from mm_memgpt.knowledge.entity_embeddings import EntityEmbeddings
-from mm_memgpt.knowledge.linking import NAMED, SHARED
+from mm_memgpt.knowledge.linking import BY_NAME, IN_COMMON
 from mm_memgpt.knowledge.saying import sentence_of
 from mm_memgpt.memory.item import Fact
 from mm_memgpt.models.mm_memgpt import MMMemGPTForConditionalGeneration
@@ -174,8 +174,8 @@ def related(facts: Sequence[ThingFact], linked: Sequence[bool]) -> Tensor:
     n = len(facts) + 1
     found = torch.zeros(n, n)
     for place, fact in enumerate(facts):
-        found[place, :-1] = SHARED * torch.tensor([fact.thing == other.thing for other in facts])
-        found[place, -1] = found[-1, place] = NAMED * linked[place]
+        found[place, :-1] = IN_COMMON * torch.tensor([fact.thing == other.thing for other in facts])
+        found[place, -1] = found[-1, place] = BY_NAME * linked[place]
     return found.fill_diagonal_(0)
 
 
