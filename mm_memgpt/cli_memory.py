@@ -78,6 +78,7 @@ def add_ask(commands: Action) -> None:
     command.add_argument(
         "--top", type=positive, default=8, metavar="N", help="items looked up for it; default: %(default)s"
     )
+    command.add_argument("--at", type=instant, metavar="TIME", help="when facts must hold, such as 1990-10-03")
     command.add_argument(
         "--graph", metavar="FILE.svg", help="also draw what the answer rests on, and how that is connected"
     )

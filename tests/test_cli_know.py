@@ -92,6 +92,19 @@ def test_a_fact_of_the_command_line_has_a_source_and_times(call):
     assert said["skipped"][0]["path"] == "me"
 
 
+def test_a_fact_answers_by_when_it_held_and_as_an_object_says_how_it_was_reached(call, trip):
+    question = ("ask", "What is the capital of Germany?", "--memory", trip)
+    assert call(*question, "--at", "1980")[1][0] == "Bonn is the capital of Germany"
+    status, [line], _ = call(*question, "--at", "2000", "--format", "json")
+    answer = json.loads(line)
+    assert (status, answer["answer"]) == (0, "Berlin is the capital of Germany")
+    assert answer["sources"][0]["fact"] == ["Berlin", "capital of", "Germany"]
+    assert answer["path"] == [["Berlin", "is the capital of", "Germany"]]
+    kinds = {link["kind"] for link in answer["links"]}
+    assert "relation" in kinds
+    assert {"one", "other", "kind", "name", "weight"} == answer["links"][0].keys()
+
+
 def test_a_fact_is_found_counted_and_forgotten(call, trip):
     [first, *_] = map(json.loads, call("search", "Bonn", "--memory", trip, "--format", "json")[1])
     assert first["fact"]["head"] == "q586"

@@ -203,10 +203,11 @@ def test_filters_and_a_folder_narrow_what_is_found(rows, call, trip):
 
 def test_an_answer_is_one_object_with_its_sources(rows, call, trip):
     [answer] = rows("ask", "Where does the key lie?", "--memory", trip)
-    assert list(answer) == ["answer", "confidence", "grounded", "declined", "sources"]
+    assert list(answer) == ["answer", "confidence", "grounded", "declined", "sources", "links", "path"]
     assert answer["declined"] is False
     assert answer["answer"] == "The key lies under the blue mat."
-    assert list(answer["sources"][0]) == [*PLACE, "evidence"]
+    assert list(answer["sources"][0]) == [*PLACE, "fact", "evidence"]
+    assert answer["sources"][0]["fact"] is None
     assert answer["sources"][0]["path"] == path_of("notes.txt")
     status, output, _ = call("ask", "Where does the key lie?", "--memory", trip)
     assert status == 0

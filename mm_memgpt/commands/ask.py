@@ -5,11 +5,13 @@ Notable: a memory that holds too little declines, which is an answer and no fail
 
 import json
 from argparse import Namespace
+from dataclasses import asdict
 from typing import Any
 
 from mm_memgpt.commands.memory_lines import as_place, place, when
 from mm_memgpt.commands.memory_place import opened, speak
 from mm_memgpt.commands.picture import svg_at
+from mm_memgpt.knowledge.saying import names
 from mm_memgpt.recollection.answer_graph import answer_graph
 from mm_memgpt.recollection.answer_nodes import Shown, shown_as
 from mm_memgpt.recollection.results import Answer
@@ -23,7 +25,7 @@ def run(arguments: Namespace) -> int:
     """
     drawing = None if arguments.graph is None else svg_at(arguments.graph)
     with opened(arguments) as memory:
-        answer = memory.ask(arguments.question, arguments.top)
+        answer = memory.ask(arguments.question, arguments.top, arguments.at)
     if drawing is not None:
         how = [Shown(shown_as(source).kind, when(source.start, source.end)) for source in answer.sources]
         drawing.write_text(answer_graph(answer, how), encoding="utf-8")
@@ -36,7 +38,9 @@ def run(arguments: Namespace) -> int:
 
 
 def as_json(answer: Answer) -> dict[str, Any]:
-    """`{answer, confidence, grounded, declined, sources: [{path, modality, start, end, text, evidence}]}`."""
+    """`{answer, confidence, grounded, declined, sources, links: [{one, other, kind, name, weight}], path: [[name, relation,
+    name]]}`; a source is `{path, modality, start, end, text, fact, evidence}`, its fact `[head, relation, tail]` by names.
+    """
     return {
         "answer": answer.text,
         "confidence": round(answer.confidence, 6),
@@ -45,10 +49,13 @@ def as_json(answer: Answer) -> dict[str, Any]:
         "sources": [
             {
                 **as_place(source.path, source.modality, source.start, source.end, source.text),
+                "fact": None if source.fact is None else names(source.fact),
                 "evidence": round(source.evidence, 6),
             }
             for source in answer.sources
         ],
+        "links": [asdict(link) | {"weight": round(link.weight, 6)} for link in answer.links],
+        "path": answer.path,
     }
 
 
