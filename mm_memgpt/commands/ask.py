@@ -40,7 +40,7 @@ def run(arguments: Namespace) -> int:
 def as_json(answer: Answer) -> dict[str, Any]:
     """`{answer, confidence, grounded, declined, sources, links: [{one, other, kind, name, weight}], path}`.
 
-    A source is `{path, modality, start, end, text, fact, evidence}`, its fact `[head, relation, tail]` by names or null;
+    A source is `{path, modality, start, end, text, fact, evidence}`, a fact `[head, relation, tail]` by names, or null;
     the path has a `[name, relation, name]` for each step.
     """
     return {

@@ -1,8 +1,9 @@
 """Examples of a photo with facts: what it shows is known from the photo, the answer from a fact that is in the memory.
 
-Notable: which facts a photo is linked to is not told by people's captions but by names in what the model itself says of
-it, right or wrong, as when it is asked; in training some links are lost and some are wrong, so that the photo is looked
-at, and some facts are about names that nobody knows, so that links are followed.
+Notable: which facts a photo is linked to is not told by people's captions but by the model itself, right or wrong: by
+names in what it says of the photo, and by how well the photo's key fits those of the names; in training some links are
+lost and some are wrong, so that the photo is looked at, and some facts are about names that nobody knows, so that links
+are followed.
 
 n items   e entity width
 """
@@ -13,7 +14,7 @@ from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -34,7 +35,7 @@ from mm_memgpt.datasets.photo_facts import (
     weights_of,
 )
 from mm_memgpt.datasets.pools import Photo, read_photos
-from mm_memgpt.datasets.things import mentioned
+from mm_memgpt.datasets.things import mentioned, phrase
 from mm_memgpt.knowledge.entity_embeddings import EntityEmbeddings
 from mm_memgpt.knowledge.linking import BY_NAME, IN_COMMON
 from mm_memgpt.knowledge.saying import sentence_of
@@ -42,6 +43,8 @@ from mm_memgpt.memory.item import Fact
 from mm_memgpt.models.mm_memgpt import MMMemGPTForConditionalGeneration
 from mm_memgpt.models.processor import MMMemGPTProcessor
 from mm_memgpt.models.writer import Writer
+from mm_memgpt.objectives.contrastive import HIGHEST_SCALE
+from mm_memgpt.perception import Perception
 from mm_memgpt.training.items import Item, Texts
 from mm_memgpt.training.library import Library
 from mm_memgpt.training.maps import Maps, fingerprint
@@ -54,8 +57,23 @@ LOST, WRONG = 0.15, 0.1
 POWER = 0.5
 """In training a thing is asked for as often as the number of photos that show it, to this power."""
 
+FORM = "a photo of {}"
+"""How a thing is named where the key of its name is compared with a photo's."""
+
+PLACE = {thing: place for place, thing in enumerate(SYNSETS)}
+"""The place of each thing among all."""
+
 GROUP = 16
 """Photos that are described at a time."""
+
+
+class Looks(NamedTuple):
+    """What a model makes of n photos."""
+
+    said: list[str]
+    """What it says of each, greedily."""
+    fits: Tensor
+    """(n, things of SYNSETS) cosine of its key and that of each thing's name, at the scale at which keys learn."""
 
 
 class Knowing:
@@ -64,7 +82,7 @@ class Knowing:
     Args:
         photos: with what is certain about them.
         maps: of the photos' files.
-        said: by file, what the model says of each photo.
+        looks: by file, what the model makes of each photo.
         known: what is known of things.
         texts: makes tokens.
         training: whether facts are made up, links disturbed, and nothing is asked that is kept for the test.
@@ -77,7 +95,7 @@ class Knowing:
         self,
         photos: Sequence[Photo],
         maps: Mapping[str, Maps],
-        said: Mapping[str, Sequence[str]],
+        looks: Mapping[str, Looks],
         known: Known,
         texts: Texts,
         training: bool,
@@ -85,7 +103,7 @@ class Knowing:
         mirrored: bool = False,
         vectors: Mapping[str, Tensor] | None = None,
     ) -> None:
-        self.photos, self.maps, self.said, self.known = photos, maps, said, known
+        self.photos, self.maps, self.looks, self.known = photos, maps, looks, known
         self.texts, self.training, self.relations = texts, training, relations
         self.mirrored, self.vectors = mirrored, vectors or {}
 
@@ -129,23 +147,33 @@ class Knowing:
         items.append(Item("image", self._map(photo, generator), moment, len(facts)))
         about = (question.about, len(facts)) if informed else (0,)
         text = self.texts(question.answer, question.text, about)
-        named = mentioned(self.said[photo.row.file][photo.row.number]).named
-        linked = [self._linked(fact, named, generator) for fact in facts]
+        linked = self._linked(photo, facts, generator)
         made = {"relations": related(facts, linked)} if self.relations else {}
         if self.vectors:
             made["entities"] = self._entities(facts, linked, question.called, generator)
         return {"kind": "facts", "items": items, "text": [text], **made}
 
-    def _linked(self, fact: ThingFact, named: frozenset[str], generator: Random) -> bool:
-        """Whether a photo of which this is named is linked to a fact."""
-        found = fact.thing in named
-        return found != happens(generator, LOST if found else WRONG) if self.training else found
+    def _linked(self, photo: Photo, facts: Sequence[ThingFact], generator: Random) -> list[float]:
+        """How strongly a photo is linked to each fact, 0 to 1: fully by name; else as likely as its thing, of all in the
+        facts, is the one that the photo's key fits."""
+        looks, number = self.looks[photo.row.file], photo.row.number
+        named = mentioned(looks.said[number]).named
+        things = list(dict.fromkeys(fact.thing for fact in facts))
+        fits = looks.fits[number, [PLACE[thing] for thing in things]].float().softmax(0).tolist()
+        weights = {thing: 1.0 if thing in named else fit for thing, fit in zip(things, fits, strict=True)}
+        if self.training:
+            for thing in things:
+                if happens(generator, LOST):
+                    weights[thing] = 0.0
+                elif happens(generator, WRONG):
+                    weights[thing] = 1.0
+        return [weights[fact.thing] for fact in facts]
 
     def _entities(
-        self, facts: Sequence[ThingFact], linked: Sequence[bool], called: Sequence[str], generator: Random
+        self, facts: Sequence[ThingFact], linked: Sequence[float], called: Sequence[str], generator: Random
     ) -> Tensor:
-        """(n, e): of each fact the vector of its head, of the photo the mean of those that it is linked to; of a head
-        that is called otherwise, one drawn by chance."""
+        """(n, e): of each fact the vector of its head, of the photo the mean of those that it is linked to, as strongly
+        as it is; of a head that is called otherwise, one drawn by chance."""
         blank = torch.zeros_like(next(iter(self.vectors.values())))
         drawn = torch.Generator().manual_seed(int(generator.random() * 2**31))
         chance = {fact.thing: normalize(torch.randn(len(blank), generator=drawn), dim=0) for fact in facts}
@@ -153,8 +181,10 @@ class Knowing:
             self.vectors.get(fact.thing, blank) if fact.thing == name else chance[fact.thing]
             for fact, name in zip(facts, called, strict=False)
         ]
-        of_photo = {fact.thing: head for fact, head, is_linked in zip(facts, heads, linked, strict=True) if is_linked}
-        return torch.stack([*heads, torch.stack([*of_photo.values()]).mean(0) if of_photo else blank])
+        of_photo = {fact.thing: (weight, head) for fact, head, weight in zip(facts, heads, linked, strict=True)}
+        total = sum(weight for weight, _ in of_photo.values())
+        mean = sum((weight * head for weight, head in of_photo.values()), blank)
+        return torch.stack([*heads, mean / total if total else blank])
 
     def _map(self, photo: Photo, generator: Random) -> Tensor:
         maps, number = self.maps[photo.row.file], photo.row.number
@@ -169,8 +199,8 @@ def said_of(fact: ThingFact) -> str:
     return sentence_of(Fact(fact.thing, fact.relation, fact.tail))
 
 
-def related(facts: Sequence[ThingFact], linked: Sequence[bool]) -> Tensor:
-    """(n, n): facts about one thing are related, and the photo behind them with those that it is linked to."""
+def related(facts: Sequence[ThingFact], linked: Sequence[float]) -> Tensor:
+    """(n, n): facts about one thing are related, and the photo behind them with each as strongly as it is linked."""
     n = len(facts) + 1
     found = torch.zeros(n, n)
     for place, fact in enumerate(facts):
@@ -194,10 +224,8 @@ def vectors_of(folder: str | Path) -> dict[str, Tensor]:
     return found
 
 
-def described(
-    model: MMMemGPTForConditionalGeneration, processor: MMMemGPTProcessor, maps: Maps, keep: Path
-) -> list[str]:
-    """What a model says of each photo, greedily; kept in a file, from which it is read the next time.
+def looked_at(model: MMMemGPTForConditionalGeneration, processor: MMMemGPTProcessor, maps: Maps, keep: Path) -> Looks:
+    """What a model makes of photos; kept in a file, from which it is read the next time.
 
     Args:
         model: whose trunk made the maps.
@@ -206,8 +234,11 @@ def described(
         keep: the file.
     """
     if keep.is_file():
-        return json.loads(keep.read_text(encoding="utf-8"))
-    writer, said = Writer(model, processor.tokenizer), []
+        kept = json.loads(keep.read_text(encoding="utf-8"))
+        return Looks(kept["said"], torch.tensor(kept["fits"]))
+    names = Perception(model, processor).read([FORM.format(phrase(thing)) for thing in SYNSETS], "know")
+    scale = model.text_encoder.scale.exp().clamp_max(HIGHEST_SCALE)
+    writer, said, fits = Writer(model, processor.tokenizer), [], []
     for begin in tqdm(range(0, len(maps), GROUP), desc=f"what {maps.folder.name} shows", unit_scale=GROUP):
         rows = range(begin, min(begin + GROUP, len(maps)))
         seen = torch.stack([maps.row(row, maps.views[0])[0][0].float() for row in rows])
@@ -215,11 +246,14 @@ def described(
             features = model.image_encoder.from_map(seen.unsqueeze(1).to(model.device))
             state = model.bank.write(model.bank.empty(len(seen), device=model.device), features)
             said += [judged.caption.text for judged in writer.write(model.fuser(state), "", 1)]
+            fits.append((scale * features.key[:, 0] @ names.key[:, 0].T).float().cpu())
     keep.parent.mkdir(parents=True, exist_ok=True)
     beside = keep.with_suffix(".part")
-    beside.write_text(json.dumps(said, ensure_ascii=False), encoding="utf-8")
+    looks = Looks(said, torch.cat(fits))
+    kept = {"said": said, "fits": [[round(fit, 4) for fit in row] for row in looks.fits.tolist()]}
+    beside.write_text(json.dumps(kept, ensure_ascii=False), encoding="utf-8")
     beside.replace(keep)
-    return said
+    return looks
 
 
 def check_fusion(knowledge: Knowledge, fusion: FusionConfig) -> None:
@@ -247,7 +281,7 @@ def facts_of(
     photos = read_photos(root, part)
     file = photos[0].row.file
     maps = library.photos(Source(path=file))
-    keep = library.folder / f"said_{fingerprint(model, ())}" / f"{part}.json"
+    keep = library.folder / f"looks_{fingerprint(model, (FORM, *SYNSETS))}" / f"{part}.json"
     vectors = {} if knowledge.entities is None else vectors_of(knowledge.entities)
     if vectors and recipe.fusion is not None and len(next(iter(vectors.values()))) != recipe.fusion.entity_width:
         width = len(next(iter(vectors.values())))
@@ -255,7 +289,7 @@ def facts_of(
     return Knowing(
         photos,
         {file: maps},
-        {file: described(model, processor, maps, keep)},
+        {file: looked_at(model, processor, maps, keep)},
         read_known(root / knowledge.facts, weights_of((photo.facts for photo in photos), POWER if training else 1.0)),
         texts,
         training,

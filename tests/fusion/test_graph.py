@@ -112,6 +112,21 @@ def test_relations_connect_the_reader_to_the_read_and_carry_their_weight(weight)
     assert not adjacency[0, 4, 5]  # slot 5 is empty
 
 
+def test_messages_that_say_how_slots_are_connected_begin_with_relations_from_outside_alone():
+    torch.manual_seed(0)
+    plain, marked = GraphFusion(8, 2), GraphFusion(8, 2, edge_values=True)
+    marked.load_state_dict(plain.state_dict(), strict=False)
+    for module in (plain, marked):
+        nn.init.eye_(module.layers[0].output.weight)
+    tokens, mask = torch.randn(1, 6, 3, 8), (STATE.items > 0).unsqueeze(-1).expand(1, 6, 3)
+    given = torch.zeros(1, 6, 6)
+    given[0, 4, 0] = 1
+    without, related = edge_features(STATE), edge_features(STATE, given)
+    assert torch.equal(plain(tokens, mask, *without), marked(tokens, mask, *without))
+    changed = (plain(tokens, mask, *related) != marked(tokens, mask, *related)).any(-1).any(-1)
+    assert changed[0].tolist() == [False] * 4 + [True, False]
+
+
 def test_cosine_has_finite_gradients_beside_an_empty_slot():
     keys = STATE.key_sums.clone().requires_grad_()
     edge_features(STATE._replace(key_sums=keys))[0].sum().backward()

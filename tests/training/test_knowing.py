@@ -6,13 +6,13 @@ from random import Random
 import pytest
 import torch
 
-from mm_memgpt.datasets.photo_facts import KIND, PART, THERE, ThingFact, kept_for_test
+from mm_memgpt.datasets.photo_facts import KIND, PART, SYNSETS, THERE, ThingFact, kept_for_test
 from mm_memgpt.knowledge.embeddings import MODELS
 from mm_memgpt.knowledge.entity_embeddings import EntityEmbeddings
 from mm_memgpt.knowledge.graph import KnowledgeGraph
 from mm_memgpt.models.loading import read_model
 from mm_memgpt.training.bunches import Bunches
-from mm_memgpt.training.knowing import facts_of, related, said_of, vectors_of
+from mm_memgpt.training.knowing import PLACE, Looks, facts_of, related, said_of, vectors_of
 from mm_memgpt.training.library import Library
 from mm_memgpt.training.recipe import read_recipe
 from mm_memgpt.training.run import train
@@ -33,8 +33,10 @@ def knowing(remembering, tmp_path):
         task = build_task(recipe)
         made = next(each for each in task.examples(None) if ("val" in part) == (each.makers["facts"].training is False))
         maker = made.makers["facts"]
-        [file] = maker.said
-        maker.said[file] = [" ".join(each) for each in maker.maps[file].captions]
+        [file] = maker.looks
+        said = [" ".join(each) for each in maker.maps[file].captions]
+        fits = torch.zeros(len(said), len(SYNSETS))
+        maker.looks[file] = Looks(said, fits)
         return maker
 
     return make
@@ -47,12 +49,12 @@ def examples(maker, count=60):
 
 def test_facts_about_one_thing_are_related_and_the_photo_to_what_it_is_linked_to():
     facts = [ThingFact("dog", KIND, "canine"), ThingFact("cat", KIND, "feline"), ThingFact("dog", PART, "flag")]
-    found = related(facts, [True, False, True])
+    found = related(facts, [1, 0.25, 1])
     assert found.tolist() == [
         [0, 0, 0.5, 1],
-        [0, 0, 0, 0],
+        [0, 0, 0, 0.25],
         [0.5, 0, 0, 1],
-        [1, 0, 1, 0],
+        [1, 0.25, 1, 0],
     ]
 
 
@@ -83,14 +85,15 @@ def test_the_photo_stands_behind_its_facts_and_what_settles_the_question_is_told
         assert photo == len(items) - 1 == items[photo].source
         asked = maker.texts.tokenizer.decode(text.tokens[1 : text.given])
         if "Does" not in asked:  # people's sentences name what is there, so the photo is linked to what settles it
-            assert example["relations"][fact, photo]
+            assert example["relations"][fact, photo] == example["relations"][photo].max() == 1
         assert example["relations"].shape == (len(items),) * 2
 
 
 def test_training_links_are_lost_and_wrong_now_and_then_and_leave_the_test_things_out(knowing):
     maker = knowing("train")
-    links = torch.cat([example["relations"][-1, :-1] for example in examples(maker, 200)]).float().mean()
-    assert 0.1 < links < 0.5
+    links = torch.cat([example["relations"][-1, :-1] for example in examples(maker, 200)])
+    assert 0.02 < (links == 0).float().mean() < 0.4
+    assert 0.15 < (links == 1).float().mean() < 0.5
     kept = [thing for thing in ("boat", "snow") if kept_for_test(thing)]
     assert kept
     told = [
@@ -131,12 +134,12 @@ def test_a_fact_has_its_heads_vector_and_the_photo_the_mean_of_those_it_is_linke
     maker = knowing("val", entities=str(vectors), relations=False)
     facts = [ThingFact("dog", KIND, "canine"), ThingFact("horse", KIND, "equine"), ThingFact("cat", KIND, "feline")]
     names = ["dog", "horse", "cat"]
-    found = maker._entities(facts, [True, True, True], names, Random(0))
+    found = maker._entities(facts, [1, 0, 0.5], names, Random(0))
     assert torch.equal(found[0], known["dog"])
     assert found[1].tolist() == [0] * 4
-    torch.testing.assert_close(found[3], (known["dog"] + known["cat"]) / 3)
-    assert maker._entities(facts, [False] * 3, names, Random(0))[3].tolist() == [0] * 4
-    renamed = maker._entities(facts, [True, False, False], ["flute", "harp", "dog"], Random(0))
+    torch.testing.assert_close(found[3], (known["dog"] + 0.5 * known["cat"]) / 1.5)
+    assert maker._entities(facts, [0] * 3, names, Random(0))[3].tolist() == [0] * 4
+    renamed = maker._entities(facts, [1, 0, 0], ["flute", "harp", "dog"], Random(0))
     assert not torch.equal(renamed[0], known["dog"])  # it is drawn by chance, the same for the photo
     torch.testing.assert_close(renamed[0], renamed[3])
     assert "relations" not in maker(Random(0))
@@ -194,9 +197,24 @@ def test_what_a_photo_shows_is_said_once_and_read_again(remembering, tmp_path, d
     model, processor = read_model(deaf)
     library = Library(model, recipe.data.root, tmp_path / "maps", ears=False)
     makers = [facts_of(recipe, library, None, model, processor, "val") for _ in range(2)]
-    assert makers[0].said == makers[1].said
-    assert [len(said) for said in makers[0].said.values()] == [12]
-    assert len([*(tmp_path / "maps").glob("said_*/val.json")]) == 1
+    [one], [other] = (maker.looks.values() for maker in makers)
+    assert one.said == other.said
+    assert len(one.said) == 12
+    assert one.fits.shape == (12, len(SYNSETS))
+    torch.testing.assert_close(one.fits, other.fits, atol=1e-3, rtol=0)
+    assert len([*(tmp_path / "maps").glob("looks_*/val.json")]) == 1
+
+
+def test_a_photo_is_linked_by_name_or_as_likely_as_its_key_fits(knowing):
+    maker = knowing("val")
+    [file] = maker.looks
+    said, fits = ["a dog runs", *maker.looks[file].said[1:]], torch.zeros(12, len(SYNSETS))
+    fits[0, PLACE["cat"]], fits[0, PLACE["horse"]] = 2.0, 1.0
+    maker.looks[file] = Looks(said, fits)
+    facts = [ThingFact(thing, KIND, f"kind of {thing}") for thing in ("cat", "dog", "horse", "cat")]
+    due = torch.tensor([2.0, 0.0, 1.0]).softmax(0).tolist()
+    found = maker._linked(maker.photos[0], facts, Random(0))
+    assert found == pytest.approx([due[0], 1.0, due[2], due[0]])
 
 
 def test_kinds_of_questions_are_all_asked(knowing):
