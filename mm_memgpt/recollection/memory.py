@@ -5,7 +5,6 @@ same; one writer at a time in an object, and any number of readers beside it.
 """
 
 import threading
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -21,6 +20,7 @@ from mm_memgpt.perception import Input, Perception, Watched
 from mm_memgpt.recollection.adding import Adding, Progress, matched, whole
 from mm_memgpt.recollection.asking import Asking
 from mm_memgpt.recollection.evidence import readable
+from mm_memgpt.recollection.info import end, info
 from mm_memgpt.recollection.inputs import called, given, single
 from mm_memgpt.recollection.knowing import Knowing
 from mm_memgpt.recollection.known import Known, Time, second
@@ -252,30 +252,11 @@ class Memory:
 
     def info(self) -> dict[str, Any]:
         """How much there is: address, items, sources, items a modality, facts, slots, seconds, fingerprint, version."""
-        archive, state = self.store.archive, self.store.state()
-        kinds: Counter[str] = Counter()
-        for modality in ("image", "audio", "text"):
-            kinds[modality] = len(archive.find(Where(modality=modality)))
-        used = state.items[0] > 0
-        return {
-            "address": self.address,
-            "items": len(archive),
-            "sources": len(archive.sources()),
-            "modalities": dict(kinds),
-            "facts": len(archive.find(Where(facts=True))),
-            "slots": int(used.sum()),
-            "capacity": self.steps.bank.capacity,
-            "start": float(state.time[0, used, 0].min()) if used.any() else 0.0,
-            "end": self.end(),
-            "fingerprint": archive.fingerprint,
-            "version": archive.version,
-        }
+        return info(self.address, self.store, self.steps.bank.capacity)
 
     def end(self) -> float:
         """The last second on the memory's clock, behind which what has no time of its own is put."""
-        state = self.store.state()
-        used = state.items[0] > 0
-        return float(state.time[0, used, 1].max()) if used.any() else 0.0
+        return end(self.store)
 
     def verify(self) -> list[Check]:
         """Whether fold, ledger and archive agree; reads everything."""

@@ -154,8 +154,8 @@ class Knowing:
         return {"kind": "facts", "items": items, "text": [text], **made}
 
     def _linked(self, photo: Photo, facts: Sequence[ThingFact], generator: Random) -> list[float]:
-        """How strongly a photo is linked to each fact, 0 to 1: fully by name; else as likely as its thing, of all in the
-        facts, is the one that the photo's key fits."""
+        """How strongly a photo is linked to each fact, 0 to 1: fully by name; else as likely as its thing, of all in
+        the facts, is the one that the photo's key fits."""
         looks, number = self.looks[photo.row.file], photo.row.number
         named = mentioned(looks.said[number]).named
         things = list(dict.fromkeys(fact.thing for fact in facts))
