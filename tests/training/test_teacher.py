@@ -202,6 +202,18 @@ def test_the_teacher_reads_each_text_once(learned, tmp_path, monkeypatch):
     assert set(first[0]) == {"loss"}
 
 
+@pytest.mark.parametrize("teacher", ["other", "own"])
+def test_of_texts_in_part_known_the_teacher_reads_the_others(teacher, learned, tmp_path, monkeypatch):
+    _, objective, batch = taught(learned, tmp_path, "classification", "small", teacher)
+    due, _ = objective._said(batch["teacher"], None)
+    objective._said({name: value[:2] for name, value in batch["teacher"].items()}, batch["known"][:2])
+    forward, read = objective.teacher.forward, []
+    monkeypatch.setattr(objective.teacher, "forward", lambda rows: read.append(len(rows["input_ids"])) or forward(rows))
+    said, _ = objective._said(batch["teacher"], batch["known"])
+    assert read == [2]
+    assert torch.allclose(said, due, atol=1e-5)
+
+
 def test_texts_are_told_apart_by_both_parts():
     numbers = {number_of(Inputs(text=a, text_pair=b)) for a, b in (("x", None), ("x", "y"), ("xy", None), ("x", "Y"))}
     assert len(numbers) == 4
