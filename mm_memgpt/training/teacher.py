@@ -54,6 +54,10 @@ class Taught(nn.Module):
         super().__init__()
         self.student, self.maps = student, maps
 
+    def forward(self, losses: Callable[["Taught", Batch], dict[str, Tensor]], batch: Batch) -> dict[str, Tensor]:
+        """The losses of a batch; what is called through here is in the precision of the run."""
+        return losses(self, batch)
+
 
 def read_teacher(how: TeacherConfig, student: Model, task: Task) -> Model:
     """The teacher of a recipe, frozen and in evaluation mode.
@@ -160,6 +164,9 @@ class Teaching:
 
     def __call__(self, taught: Taught, batch: Mapping[str, Any]) -> dict[str, Tensor]:
         """The weighted sum of the losses and each of them; of a student that is validated, its task's alone."""
+        return taught(self._losses, batch)
+
+    def _losses(self, taught: Taught, batch: Batch) -> dict[str, Tensor]:
         own = {name: value for name, value in batch.items() if name not in BESIDE}
         if not taught.training:
             return self.task.objective(taught.student, own)

@@ -290,6 +290,22 @@ def test_a_recipe_drops_layers_and_is_taught_and_its_folder_needs_no_teacher(lea
         finetune(replace(run, output=str(tmp_path / "again")))
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_student_and_teacher_are_in_the_precision_of_the_run(precision, learned, bases, tmp_path, monkeypatch):
+    learned("classification", "large")[0].save(tmp_path / "teacher")
+    answers, seen = TASKS["classification"].answers, []
+
+    def watched(self, model, batch):
+        seen.append((model.training, torch.is_autocast_enabled("cpu")))
+        return answers(self, model, batch)
+
+    monkeypatch.setattr(TASKS["classification"], "answers", watched)
+    how = TeacherConfig(model=str(tmp_path / "teacher"))
+    finetune(recipe_of("classification", COLUMNS, bases["small"], tmp_path, teacher=how, precision=precision))
+    low = precision == "bf16"
+    assert {*seen[2:]} == {(True, low), (False, low)}  # the first two only say how wide both are
+
+
 def test_a_recipe_is_taught_by_what_reads_other_tokens(learned, bases, tmp_path):
     learned("pair", "other")[0].save(tmp_path / "teacher")
     how = TeacherConfig(model=str(tmp_path / "teacher"), keys=1.0)
