@@ -1,11 +1,11 @@
 """A student of few layers with a teacher and without: accuracy over seeds, what is kept, and what the teacher adds.
 
-    python -m benchmarks.distillation --teacher runs/sst2 --write
-    python -m benchmarks.distillation --teacher runs/sst2 --write --resume      goes on after a stop
+    python -m benchmarks.distillation --alone epochs=6 --write
+    python -m benchmarks.distillation --alone epochs=6 --write --resume         goes on after a stop
 
-Notable: both students begin with the same layers and differ in nothing but the teacher; validation chooses each one's
-checkpoint, and test is read once a run; what the teacher adds is measured on the same sentences, so its interval is a
-paired one.
+Notable: both students begin with the same layers and differ in the teacher and, if it has one, its transfer set, in
+whose place the student without may pass over its rows more often (`--alone`); validation chooses each one's checkpoint,
+and test is read once a run; what the teacher adds is measured on the same sentences, so its interval is a paired one.
 
 n test rows   s seeds
 """
@@ -41,14 +41,14 @@ TIMED = 200
 
 def runs_of(given: argparse.Namespace) -> dict[str, FinetuneRecipe]:
     """The runs, by name: of each seed one with the teacher and one without."""
-    recipe = read_recipe(given.recipe, given.set, FinetuneRecipe)
-    data = {"train": str(given.train or recipe.train), "val": str(given.val or recipe.val)}
-    recipe = replace(recipe, teacher=replace(recipe.teacher, model=str(given.teacher)), **data)
+    taught, alone = (read_recipe(given.recipe, [*given.set, *more], FinetuneRecipe) for more in ([], given.alone))
+    data = {"train": str(given.train or taught.train), "val": str(given.val or taught.val)}
+    teacher = replace(taught.teacher, model=str(given.teacher))
     found = {}
     for seed in given.seeds:
-        for name, teacher in ((TAUGHT, recipe.teacher), (ALONE, None)):
+        for name, recipe, who in ((TAUGHT, taught, teacher), (ALONE, alone, None)):
             key = f"{name}-{seed}"
-            found[key] = replace(recipe, seed=seed, teacher=teacher, output=str(given.output / key))
+            found[key] = replace(recipe, seed=seed, teacher=who, output=str(given.output / key), **data)
     return found
 
 
@@ -144,6 +144,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--teacher", type=Path, default=Path("runs/sst2"), help="what recipes/sst2.yaml wrote")
     parser.add_argument("--recipe", type=Path, default=RECIPE, help="of the student with its teacher")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="changes a key of the recipe")
+    parser.add_argument(
+        "--alone", action="append", default=[], metavar="KEY=VALUE", help="likewise, of the student without a teacher"
+    )
     parser.add_argument("--train", type=Path, help="rows to learn from; those of the recipe unless given")
     parser.add_argument("--val", type=Path, help="rows that choose the checkpoint, likewise")
     parser.add_argument("--test", type=Path, help="rows to measure; test.parquet beside the training rows unless given")

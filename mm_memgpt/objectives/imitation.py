@@ -21,6 +21,30 @@ FURTHER = ("hidden", "attention", "keys")
 
 
 @dataclass(frozen=True, kw_only=True)
+class TransferConfig:
+    """Texts without labels that a teacher labels for its student: the transfer set of arXiv:1503.02531, section 2."""
+
+    path: str
+    """A file, a pattern or hub:owner/name."""
+    text: str | None = None
+    """Column of the text; the recipe's own where None."""
+    sentences: bool = False
+    """Whether each sentence of a text is one of the set."""
+    words: tuple[int, int] = (4, 40)
+    """Of sentences, the fewest and the most words."""
+    most: int = 30_000
+    """How many are taken, by chance."""
+    share: float = 1.0
+    """Of these, how many an epoch has beside its labelled rows, the next in turn."""
+
+    def __post_init__(self) -> None:
+        require(self.most >= 1, f"teacher.transfer.most {self.most} must be at least 1; try most=30000")
+        require(0 < self.share <= 1, f"teacher.transfer.share {self.share} must be above 0 and at most 1; try share=1")
+        fits = len(self.words) == 2 and 1 <= self.words[0] <= self.words[1]
+        require(fits, f"teacher.transfer.words {list(self.words)} must be the fewest and the most; try [4, 40]")
+
+
+@dataclass(frozen=True, kw_only=True)
 class TeacherConfig:
     """Who teaches, and the weight of each of the losses."""
 
@@ -37,7 +61,9 @@ class TeacherConfig:
     keys: float = 0.0
     """Of the keys: one minus their cosine."""
     labels: float = 0.5
-    """Of the task's own loss, on what is right."""
+    """Of the task's own loss, on what is right, or what the teacher says of rows without labels."""
+    transfer: TransferConfig | None = None
+    """Further texts, which the teacher labels: {path: reviews.parquet, sentences: true, most: 30000, share: 0.5}."""
 
     def __post_init__(self) -> None:
         require(self.temperature > 0, f"teacher.temperature {self.temperature} must be above 0; try temperature=2")

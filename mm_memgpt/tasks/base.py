@@ -92,6 +92,8 @@ class Task:
     """Whether it writes texts: its model is a `WritingModel`."""
     explained: ClassVar[bool] = True
     """Whether it can be told what in an input speaks for what is predicted."""
+    labelled: ClassVar[str | None] = None
+    """A role in which what it predicts could stand as what is right, so that a teacher can label rows."""
     of_tokens: ClassVar[bool] = False
     """Whether it says something of each token, not of the whole."""
 

@@ -29,6 +29,7 @@ class Classification(Task):
     roles: ClassVar = {"label": "what is predicted"}
     needs = ("label",)
     best = "accuracy"
+    labelled = "label"
     OPTIONS: ClassVar = {"loss": "cross_entropy", "class_weights": None, "smoothing": 0.0, "label_names": {}}
 
     def __init__(

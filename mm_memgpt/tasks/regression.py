@@ -29,6 +29,7 @@ class Regression(Task):
     roles: ClassVar = {"label": "what is predicted"}
     needs = ("label",)
     best = "r2"
+    labelled = "label"
     outputs = 1
     OPTIONS: ClassVar = {"mean": 0.0, "deviation": 1.0}
 

@@ -26,6 +26,7 @@ from mm_memgpt.training.run import run
 from mm_memgpt.training.skipped import Skipped
 from mm_memgpt.training.task import Task as TrainingTask
 from mm_memgpt.training.teacher import taught_by
+from mm_memgpt.training.transfer import with_transfer
 from mm_memgpt.training.writers import writing_model
 from mm_memgpt.types import InputError
 
@@ -88,6 +89,8 @@ def _built(
     trained, objective, collate = model, task.objective, task.collate(processor)
     if recipe.teacher is not None:
         trained, objective, collate = taught_by(recipe.teacher, model, task, collate, learned)
+        if recipe.teacher.transfer is not None:
+            learned = with_transfer(recipe.teacher.transfer, objective, learned, val[0], recipe.precision)
     return (
         TrainingTask(
             trained,

@@ -33,17 +33,22 @@ class RowExamples(Ordered):
         self, table: Table, rows: Sequence[int], task: Task, epochs: float, seed: int, batch: int, skip: Skip | None
     ) -> None:
         self.table, self.rows, self.task = table, np.asarray(rows), task
-        self.seed, self.batch, self.skip = seed, batch, skip
+        self.epochs, self.seed, self.batch, self.skip = epochs, seed, batch, skip
         self.lengths = np.array([task.size(table, int(row)) for row in self.rows])
-        self.length = max(1, round(epochs * len(self.rows)))
+        self.length = max(1, round(epochs * self.each))
         super().__init__()
+
+    @property
+    def each(self) -> int:
+        """Examples an epoch."""
+        return len(self.rows)
 
     def __len__(self) -> int:
         return self.length
 
     def _order(self, epoch: int) -> np.ndarray:
         generator = np.random.default_rng((self.seed, epoch))
-        order = generator.permutation(len(self.rows))
+        order = self._drawn(epoch, generator)
         batches = []
         for begin in range(0, len(order), POOL * self.batch):
             some = order[begin : begin + POOL * self.batch]
@@ -53,8 +58,12 @@ class RowExamples(Ordered):
         whole = [each for each in batches if len(each) == self.batch]
         return np.concatenate([whole[place] for place in generator.permutation(len(whole))] + odd)
 
+    def _drawn(self, epoch: int, generator: np.random.Generator) -> np.ndarray:
+        """Places of an epoch's rows, in any order."""
+        return generator.permutation(len(self.rows))
+
     def __getitem__(self, index: int) -> Example:
-        epoch, position = divmod(index, len(self.rows))
+        epoch, position = divmod(index, self.each)
         place = int(self.order(epoch)[position])
         numbers = (int(self.rows[each]) for each in instead(place, len(self.rows), f"{self.seed}:{index}"))
         return first_usable(numbers, lambda row: self.task.example(self.table, row), self.skip)

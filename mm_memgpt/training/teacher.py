@@ -21,7 +21,7 @@ from transformers import PreTrainedTokenizerBase
 from mm_memgpt.backbones.base import Inputs
 from mm_memgpt.backbones.layers import Reading, recorded
 from mm_memgpt.objectives.imitation import FURTHER, TeacherConfig, key_loss
-from mm_memgpt.tasks.base import Batch, Example, Task
+from mm_memgpt.tasks.base import Batch, Example, Prediction, Task
 from mm_memgpt.tasks.folder import is_task_folder
 from mm_memgpt.tasks.model import TaskModel
 from mm_memgpt.tasks.saved import read_saved
@@ -53,6 +53,10 @@ class Taught(nn.Module):
     def __init__(self, student: Model, maps: nn.ModuleDict) -> None:
         super().__init__()
         self.student, self.maps = student, maps
+
+    def forward(self, losses: Callable[["Taught", Batch], dict[str, Tensor]], batch: Batch) -> dict[str, Tensor]:
+        """The losses of a batch; what is called through here is in the precision of the run."""
+        return losses(self, batch)
 
 
 def read_teacher(how: TeacherConfig, student: Model, task: Task) -> Model:
@@ -153,8 +157,16 @@ class Teaching:
         self.task, self.teacher, self.how = task, teacher, how
         self.cache: dict[int, Tensor] = {}
 
+    @property
+    def keeps(self) -> bool:
+        """Whether what the teacher says of a text is kept: nothing but that is imitated, and rows are texts alone."""
+        return not {"image", "sound"} & self.task.columns.keys() and not any(getattr(self.how, n) for n in FURTHER)
+
     def __call__(self, taught: Taught, batch: Mapping[str, Any]) -> dict[str, Tensor]:
         """The weighted sum of the losses and each of them; of a student that is validated, its task's alone."""
+        return taught(self._losses, batch)
+
+    def _losses(self, taught: Taught, batch: Batch) -> dict[str, Tensor]:
         own = {name: value for name, value in batch.items() if name not in BESIDE}
         if not taught.training:
             return self.task.objective(taught.student, own)
@@ -177,6 +189,16 @@ class Teaching:
             parts["keys"] = torch.stack(mapped).mean()
         return {"loss": sum(getattr(self.how, name) * value for name, value in parts.items()), **parts}
 
+    @torch.no_grad()
+    def label(self, inputs: Sequence[Inputs], device: torch.device) -> list[Prediction]:
+        """What the teacher says of a few rows that it reads on a device."""
+        read = self.task.prepare(reader(self.teacher).processor, inputs)
+        read = {name: value.to(device) for name, value in read.items()}
+        known = torch.tensor([number_of(each) for each in inputs]) if self.keeps else None
+        said, _ = self._said(read, known)
+        examples = [Example(each) for each in inputs]
+        return self.task.decode(said.float().cpu(), {name: value.cpu() for name, value in read.items()}, examples)
+
     def _keys(self, answers: Any, readings: Sequence[Reading]) -> list[Tensor]:
         return self.task.imitated_keys(answers, [each.output for each in readings])
 
@@ -184,7 +206,10 @@ class Teaching:
     def _said(self, read: Batch, known: Tensor | None) -> tuple[Any, list[Reading]]:
         """What the teacher says of a batch, and what passed through it; it is not asked where it said so before."""
         texts = [] if known is None else known.tolist()
-        if texts and all(each in self.cache for each in texts):
+        new = [place for place, each in enumerate(texts) if each not in self.cache]
+        if len(new) < len(texts):
+            if new:
+                self._said({name: value[new] for name, value in read.items()}, known[new])
             return torch.stack([self.cache[each] for each in texts]).to(known.device), []
         self.teacher.to(next(iter(read.values())).device)
         with recording(self.teacher, self.how) as readings:
@@ -269,6 +294,6 @@ def taught_by(
     teacher = read_teacher(how, student, task)
     texts = not {"image", "sound"} & task.columns.keys()
     other = None if texts and alike(student, teacher) else task.collate(reader(teacher).processor)
-    alone = texts and not any(getattr(how, name) for name in FURTHER)
-    teaching, both = Teaching(task, teacher, how), CollateTaught(collate, other, alone)
+    teaching = Teaching(task, teacher, how)
+    both = CollateTaught(collate, other, teaching.keeps)
     return Taught(student, teaching.widths(student, both([examples[0]]))), teaching, both

@@ -57,6 +57,12 @@ def test_without_resume_nothing_is_overwritten(command, capsys):
     assert "holds checkpoints of an earlier run; add --resume" in capsys.readouterr().err
 
 
+def test_the_student_without_a_teacher_may_learn_longer(command, tmp_path):
+    assert command("--alone", "epochs=2") == 0
+    reports = [tmp_path / "out" / f"{name}-7" / "report.json" for name in (TAUGHT, ALONE)]
+    assert [json.loads(report.read_text())["samples"] for report in reports] == [4, 8]
+
+
 def run(*right):
     return {"right": list(right), "parameters": 1_000_000, "milliseconds": 1.0, "validation": 0.5, "core_seconds": 3}
 

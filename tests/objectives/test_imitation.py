@@ -5,6 +5,7 @@ import torch
 
 from mm_memgpt.objectives.imitation import (
     TeacherConfig,
+    TransferConfig,
     aligned,
     attention_loss,
     key_loss,
@@ -97,3 +98,17 @@ def test_a_token_of_the_question_meets_none_of_the_passage():
 def test_a_teacher_that_cannot_be_is_one_line(given, message):
     with pytest.raises(ValueError, match=message):
         TeacherConfig(model="runs/a", **given)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"most": 0}, "teacher.transfer.most 0 must be at least 1"),
+        ({"share": 1.5}, "teacher.transfer.share 1.5 must be above 0 and at most 1"),
+        ({"words": (9, 4)}, r"teacher.transfer.words \[9, 4\] must be the fewest and the most"),
+        ({"words": (4,)}, r"teacher.transfer.words \[4\] must be the fewest and the most"),
+    ],
+)
+def test_a_transfer_set_that_cannot_be_is_one_line(given, message):
+    with pytest.raises(ValueError, match=message):
+        TransferConfig(path="reviews.csv", **given)

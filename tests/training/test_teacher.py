@@ -202,6 +202,18 @@ def test_the_teacher_reads_each_text_once(learned, tmp_path, monkeypatch):
     assert set(first[0]) == {"loss"}
 
 
+@pytest.mark.parametrize("teacher", ["other", "own"])
+def test_of_texts_in_part_known_the_teacher_reads_the_others(teacher, learned, tmp_path, monkeypatch):
+    _, objective, batch = taught(learned, tmp_path, "classification", "small", teacher)
+    due, _ = objective._said(batch["teacher"], None)
+    objective._said({name: value[:2] for name, value in batch["teacher"].items()}, batch["known"][:2])
+    forward, read = objective.teacher.forward, []
+    monkeypatch.setattr(objective.teacher, "forward", lambda rows: read.append(len(rows["input_ids"])) or forward(rows))
+    said, _ = objective._said(batch["teacher"], batch["known"])
+    assert read == [2]
+    assert torch.allclose(said, due, atol=1e-5)
+
+
 def test_texts_are_told_apart_by_both_parts():
     numbers = {number_of(Inputs(text=a, text_pair=b)) for a, b in (("x", None), ("x", "y"), ("xy", None), ("x", "Y"))}
     assert len(numbers) == 4
@@ -276,6 +288,22 @@ def test_a_recipe_drops_layers_and_is_taught_and_its_folder_needs_no_teacher(lea
     assert predict_all(student, student.task, [Example(Inputs(text="A dog ."))])[0].value in ("x", "y")
     with pytest.raises(InputError, match="give a folder that finetune wrote"):
         finetune(replace(run, output=str(tmp_path / "again")))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_student_and_teacher_are_in_the_precision_of_the_run(precision, learned, bases, tmp_path, monkeypatch):
+    learned("classification", "large")[0].save(tmp_path / "teacher")
+    answers, seen = TASKS["classification"].answers, []
+
+    def watched(self, model, batch):
+        seen.append((model.training, torch.is_autocast_enabled("cpu")))
+        return answers(self, model, batch)
+
+    monkeypatch.setattr(TASKS["classification"], "answers", watched)
+    how = TeacherConfig(model=str(tmp_path / "teacher"))
+    finetune(recipe_of("classification", COLUMNS, bases["small"], tmp_path, teacher=how, precision=precision))
+    low = precision == "bf16"
+    assert {*seen[2:]} == {(True, low), (False, low)}  # the first two only say how wide both are
 
 
 def test_a_recipe_is_taught_by_what_reads_other_tokens(learned, bases, tmp_path):
