@@ -222,20 +222,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--limit", type=int, help="photos; all unless given")
     parser.add_argument("--maps", type=Path, default=Path("runs/maps"), help="what the trunk made of photos")
     parser.add_argument("--entities", default="runs/entities_wn18rr", help="vectors, for models that read them")
-    parser.add_argument("--json", type=Path, help="keeps each answer's being right here")
+    parser.add_argument("--json", type=Path, help="keeps what is measured; what is there is not measured again")
     parser.add_argument("--write", action="store_true", help="put the tables into the page")
     parser.add_argument("--page", type=Path, default=Path("docs/benchmarks_photo_facts.md"))
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
     try:
-        models = {}
+        kept = given.json is not None and given.json.is_file()
+        models = json.loads(given.json.read_text(encoding="utf-8")) if kept else {}
         for each in given.models:
             name, _, folder = each.partition("=")
-            models[name] = measure(folder or name, given)
+            if name not in models:
+                models[name] = measure(folder or name, given)
+            if given.json is not None:
+                given.json.write_text(json.dumps(models) + "\n", encoding="utf-8")
         lines = ["\n".join(rows) for rows in (table(models), kinds(models))]
         print("\n\n".join(lines))
-        if given.json is not None:
-            given.json.write_text(json.dumps(models) + "\n", encoding="utf-8")
         if given.write:
             replace_sections(given.page, {"photo-facts": lines[0], "photo-facts-kinds": lines[1]})
     except InputError as error:
