@@ -98,9 +98,8 @@ FEWEST, MOST = 3, 8
 LONGEST = 3
 """Words of a tail, at most: answers are short."""
 
-MADE_UP, RENAMED = 0.5, 0.4
-"""Share of training's memories whose facts lead to names drawn from all that there are, so that they must be read, and
-share of the things in them that are called by names that nobody knows, so that links must be followed."""
+RENAMED = 0.4
+"""Share of the things in training's facts that are called by names nobody knows, so that links must be followed."""
 
 
 class ThingFact(NamedTuple):

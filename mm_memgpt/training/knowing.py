@@ -24,7 +24,6 @@ from tqdm import tqdm
 from mm_memgpt.config import FusionConfig
 from mm_memgpt.datasets.chance import draw, draw_below, happens
 from mm_memgpt.datasets.photo_facts import (
-    MADE_UP,
     RENAMED,
     SYNSETS,
     Known,
@@ -89,6 +88,7 @@ class Knowing:
         relations: whether links between items are given.
         mirrored: whether outside training a photo is the mean of both its views.
         vectors: by thing, (e) of its entity; none where there are none to be read.
+        made_up: share of training's memories whose facts are.
     """
 
     def __init__(
@@ -102,10 +102,11 @@ class Knowing:
         relations: bool = True,
         mirrored: bool = False,
         vectors: Mapping[str, Tensor] | None = None,
+        made_up: float = 0.0,
     ) -> None:
         self.photos, self.maps, self.looks, self.known = photos, maps, looks, known
         self.texts, self.training, self.relations = texts, training, relations
-        self.mirrored, self.vectors = mirrored, vectors or {}
+        self.mirrored, self.vectors, self.made_up = mirrored, vectors or {}, made_up
 
     def __call__(self, generator: Random) -> dict[str, Any] | None:
         """An example of any photo; None where nothing can be asked about it."""
@@ -116,7 +117,7 @@ class Knowing:
         thing = list(self.shown)[draw_below(generator, self._edges)]
         photo = draw(generator, self.shown[thing])
         renamed = RENAMED if self.relations or self.vectors else 0.0
-        question = self.known.ask(photo.facts, generator, False, thing, MADE_UP, renamed)
+        question = self.known.ask(photo.facts, generator, False, thing, self.made_up, renamed)
         return None if question is None else self.example(photo, question, generator)
 
     @cached_property
@@ -296,4 +297,5 @@ def facts_of(
         relations=knowledge.relations,
         mirrored=model.config.image.mirrored,
         vectors=vectors,
+        made_up=knowledge.made_up,
     )
