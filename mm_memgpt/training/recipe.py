@@ -98,12 +98,11 @@ class Knowledge:
     """Whether what names a fact's head is linked to the fact in the graph of fusion."""
     entities: str | None = None
     """Folder that a recipe of entities wrote, whose vectors join the tokens of what names them; None for none."""
-    made_up: float = 0.9
-    """Share of training's memories whose facts lead to names drawn from all that there are, so that they must be read:
-    of facts that come again and again, the few answers are soon known by heart."""
+    made_up: float = 0.5
+    """Share of training's memories whose facts lead to names drawn from all that there are, so that they must be read."""
 
     def __post_init__(self) -> None:
-        require(0 <= self.made_up <= 1, f"knowledge.made_up {self.made_up} must lie in 0..1; try made_up=0.9")
+        require(0 <= self.made_up <= 1, f"knowledge.made_up {self.made_up} must lie in 0..1; try made_up=0.5")
 
 
 @dataclass(kw_only=True)
