@@ -99,7 +99,7 @@ class Knowledge:
     entities: str | None = None
     """Folder that a recipe of entities wrote, whose vectors join the tokens of what names them; None for none."""
     made_up: float = 0.5
-    """Share of training's memories whose facts lead to names drawn from all that there are, so that they must be read."""
+    """Share of training's memories whose facts lead to names drawn from all there are, so that they must be read."""
 
     def __post_init__(self) -> None:
         require(0 <= self.made_up <= 1, f"knowledge.made_up {self.made_up} must lie in 0..1; try made_up=0.5")
