@@ -1,13 +1,18 @@
 """Facts from the command line: told, listed by name and time, searched for and forgotten; what cannot be is a line."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from mm_memgpt.cli import main
 from mm_memgpt.commands.errors import tell_errors
 from mm_memgpt.commands.memory_lines import validity
+from mm_memgpt.memory.archive import Archive
+from mm_memgpt.memory.archive_rows import FACT_FIELDS, columns, to_rows
+from mm_memgpt.memory.archive_table import make_table
 from mm_memgpt.types import Fact
 
 BERLIN = ("--fact", "Berlin", "capital_of", "Germany")
@@ -160,6 +165,20 @@ def test_a_command_line_that_says_too_little_or_too_much_is_status_2(call, argum
     status, output, errors = call(*arguments)
     assert (status, output) == (2, [])
     assert message in errors[-1]
+
+
+@pytest.mark.parametrize("command", [("facts",), ("memory", "info"), ("search", "cat"), ("ask", "Who is there?")])
+def test_a_memory_from_before_there_were_facts_is_read_by_any_command(call, trip, command):
+    archive = Archive.open(trip)
+    shape, fingerprint, items = archive.shape, archive.fingerprint, [stored.item for stored in archive.since()]
+    archive.close()
+    today = columns(shape, fingerprint, 1)
+    old = pa.schema([field for field in today if field not in FACT_FIELDS], metadata=today.metadata)
+    rows = to_rows([replace(item, fact=None) for item in items], shape, today).select(old.names).cast(old)
+    make_table("old", rows.schema, rows.to_reader())
+    status, _, errors = call(*command, "--memory", "old")
+    assert (status, errors) == (0, [])
+    assert Archive.open("old", read_only=True).facts().num_rows == 0
 
 
 def test_an_unknown_name_and_a_place_without_a_memory_are_one_line(call, trip):

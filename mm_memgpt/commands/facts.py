@@ -5,9 +5,8 @@ from argparse import Namespace
 from typing import Any
 
 from mm_memgpt.commands.memory_lines import as_fact, validity
-from mm_memgpt.commands.memory_place import speak
+from mm_memgpt.commands.memory_place import archived, speak
 from mm_memgpt.knowledge.saying import names, sentence_of
-from mm_memgpt.memory.archive import Archive
 from mm_memgpt.recollection.known import Known
 from mm_memgpt.recollection.results import KnownFact
 
@@ -18,7 +17,7 @@ def run(arguments: Namespace) -> int:
     Raises:
         InputError: no memory there, or no entity of that name.
     """
-    with Archive.open(arguments.memory, read_only=True) as archive:
+    with archived(arguments.memory) as archive:
         found = Known(archive).about(arguments.about, arguments.at, most=None)
     speak(arguments.format)
     for known in found:

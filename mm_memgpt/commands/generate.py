@@ -19,13 +19,12 @@ from typing import NamedTuple
 from mm_memgpt.backbones.base import Inputs
 from mm_memgpt.commands.errors import PROGRAM, error_line
 from mm_memgpt.commands.inputs import STANDARD_INPUT
-from mm_memgpt.commands.memory_place import speak
+from mm_memgpt.commands.memory_place import archived, speak
 from mm_memgpt.datasets.document import sentences, split
 from mm_memgpt.datasets.fields import as_text
 from mm_memgpt.datasets.plain import decoded
 from mm_memgpt.datasets.table import Table, column, read_table
 from mm_memgpt.datasets.table_given import LinesTable
-from mm_memgpt.memory.archive import Archive
 from mm_memgpt.tasks.decoding import Decoding
 from mm_memgpt.tasks.prompt import Prompt
 from mm_memgpt.tasks.writing_model import WritingModel, read_writer
@@ -125,7 +124,7 @@ def remembered(places: Sequence[str]) -> tuple[str, ...]:
     found: list[str] = []
     for place in places:
         if path.isdir(place):
-            with Archive.open(place, read_only=True) as archive:
+            with archived(place) as archive:
                 own = [item.text for item in archive.since() if item.text]
         else:
             own = [sentence.text for sentence in sentences(place)]

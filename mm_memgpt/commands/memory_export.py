@@ -5,8 +5,7 @@ import os
 from argparse import Namespace
 
 from mm_memgpt.commands.memory_lines import amount
-from mm_memgpt.commands.memory_place import place_of, speak
-from mm_memgpt.memory.archive import Archive
+from mm_memgpt.commands.memory_place import archived, place_of, speak
 from mm_memgpt.types import InputError
 
 
@@ -19,7 +18,7 @@ def run(arguments: Namespace) -> int:
     place, file = place_of(arguments), arguments.file
     if os.path.lexists(file):
         raise InputError(f"{file}: is there already; give another name, or remove it first")
-    with Archive.open(place, read_only=True) as archive:
+    with archived(place) as archive:
         archive.export(file)
         items = len(archive)
     speak(arguments.format)

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from mm_memgpt.commands.memory_lines import amount, when
-from mm_memgpt.commands.memory_place import place_of, speak
+from mm_memgpt.commands.memory_place import archived, place_of, speak
 from mm_memgpt.memory.archive import Archive
 from mm_memgpt.memory.where import Where
 from mm_memgpt.types import MODALITIES
@@ -18,7 +18,7 @@ def run(arguments: Namespace) -> int:
     Raises:
         InputError: no memory there, or one that cannot be read.
     """
-    with Archive.open(place_of(arguments), read_only=True) as archive:
+    with archived(place_of(arguments)) as archive:
         found = facts(archive)
     speak(arguments.format)
     print(json.dumps(found, ensure_ascii=False) if arguments.format == "json" else "\n".join(lines(found)))

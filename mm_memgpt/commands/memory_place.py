@@ -1,11 +1,18 @@
-"""Which memory a command is about, opened by the model that is asked for."""
+"""Which memory a command is about, opened by the model that is asked for, or read without one.
+
+Notable: a memory of an older version is given today's columns by whatever command meets it first, in one commit.
+"""
 
 import sys
 from argparse import Namespace
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
+    from mm_memgpt.memory.archive import Archive
     from mm_memgpt.recollection.memory import Memory
+
+Opened = TypeVar("Opened")
 
 
 def place_of(arguments: Namespace) -> str:
@@ -25,7 +32,35 @@ def opened(arguments: Namespace, read_only: bool = True) -> "Memory":
     """
     from mm_memgpt.pipeline import load
 
-    return load(arguments.model, arguments.device).memory(arguments.memory, read_only=read_only, create=False)
+    pipeline = load(arguments.model, arguments.device)
+    return of_today(arguments.memory, lambda: pipeline.memory(arguments.memory, read_only=read_only, create=False))
+
+
+def archived(address: str) -> "Archive":
+    """What a memory holds, to be read without a model.
+
+    Raises:
+        InputError: no memory there, or an older one that may not be written.
+    """
+    from mm_memgpt.memory.archive import Archive
+
+    return of_today(address, lambda: Archive.open(address, read_only=True))
+
+
+def of_today(address: str, opening: Callable[[], Opened]) -> Opened:
+    """What `opening` gives; a memory of an older version is opened for writing first.
+
+    Raises:
+        InputError: as `opening`, or an older memory may not be written.
+    """
+    from mm_memgpt.memory.archive import Archive
+    from mm_memgpt.memory.archive_table import OlderMemory
+
+    try:
+        return opening()
+    except OlderMemory:
+        Archive.open(address).close()
+        return opening()
 
 
 def speak(form: str) -> None:

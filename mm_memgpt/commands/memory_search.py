@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from mm_memgpt.commands.memory_lines import as_fact, as_place, place
-from mm_memgpt.commands.memory_place import opened, speak
+from mm_memgpt.commands.memory_place import archived, opened, speak
 from mm_memgpt.kinds import SUFFIXES
-from mm_memgpt.memory.archive import Archive
 from mm_memgpt.memory.where import Where
 from mm_memgpt.recollection.results import Hit
 from mm_memgpt.types import InputError
@@ -56,7 +55,7 @@ def where_of(arguments: Namespace) -> Where:
 def below(folder: str, address: str) -> tuple[str, ...]:
     """The sources of a memory that lie in a folder, or below it."""
     start = os.path.join(Path(folder).resolve(), "")
-    with Archive.open(address, read_only=True) as archive:
+    with archived(address) as archive:
         names = tuple(name for name in archive.sources() if name.startswith(start))
     if not names:
         raise InputError(f"{folder}: nothing from this folder is kept in {address}; leave it out to search all of it")

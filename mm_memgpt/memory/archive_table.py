@@ -40,6 +40,10 @@ MIGRATIONS: dict[int, Callable[["LanceTable"], None]] = {1: add_facts}
 """By version, what brings a table from it to the next; a killed one is run again, on a table that is part done."""
 
 
+class OlderMemory(InputError):
+    """A memory that must be opened for writing once before it can be read: that gives it today's columns."""
+
+
 def folder_of(address: str) -> Path | None:
     """The folder an address names; None where it names an object store."""
     return None if "://" in address else Path(address)
@@ -176,12 +180,13 @@ def migrate(address: str, table: "LanceTable", turns: Turns | None) -> None:
     """Brings a table of an older version to today's.
 
     Raises:
-        InputError: it is of an older version and may not be written, or no migration leads on from its version.
+        OlderMemory: it is of an older version and opened read-only.
+        InputError: it may not be written, or no migration leads on from its version.
     """
     if (version := int(_metadata(table)[FORMAT])) >= VERSION:
         return
     if turns is None:
-        raise InputError(
+        raise OlderMemory(
             f"{address}: of version {version}, where {VERSION} is read; "
             "open it once for writing, as mm-memgpt remember does"
         )
