@@ -15,11 +15,11 @@ def error_line(error: object) -> str:
     return f"{PROGRAM}: error: {' '.join(str(error).split())}"
 
 
-def tell_errors(errors: Sequence[object], most: int) -> None:
-    """Errors on standard error, a line each; of more than `most`, how many there are."""
+def tell_errors(errors: Sequence[object], most: int | None = None) -> None:
+    """Errors on standard error, a line each; of more than `most`, how many there are; all where None."""
     for error in errors[:most]:
         print(error_line(error), file=sys.stderr)
-    if len(errors) > most:
+    if most is not None and len(errors) > most:
         print(f"{PROGRAM}: {len(errors) - most:,} more were left out likewise", file=sys.stderr)
 
 

@@ -4,12 +4,11 @@ Notable: what is kept is committed as it goes, and the same command goes on wher
 used costs one line on standard error and the exit status, never the others.
 """
 
-import json
 import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from mm_memgpt.commands.errors import tell_errors
+from mm_memgpt.commands.memory_added import say
 from mm_memgpt.commands.memory_progress import Progress
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def run(arguments: Namespace) -> int:
     if progress.stopped:
         print(progress.last_word(arguments.memory), file=sys.stderr)
         return 130
-    say(added, arguments)
+    say(added, arguments, "fact", TOLD)
     return 1 if added.errors else 0
 
 
@@ -70,29 +69,3 @@ def unreadable(path: str) -> "InputError | None":
     except InputError as error:
         return error
     return None
-
-
-def say(added: "Added", arguments: Namespace) -> None:
-    """What came of it: remarks and errors on standard error, a line or an object on standard output."""
-    from mm_memgpt.commands.memory_lines import amount
-    from mm_memgpt.commands.memory_place import speak
-
-    for source, why in added.skipped[:TOLD]:
-        print(f"{source}: {why}", file=sys.stderr)
-    if len(added.skipped) > TOLD:
-        print(f"of {len(added.skipped) - TOLD:,} more sources facts are there already", file=sys.stderr)
-    tell_errors(added.errors, TOLD)
-    speak(arguments.format)
-    if arguments.format == "json":
-        row = {
-            "memory": arguments.memory,
-            "facts": added.items,
-            "sources": list(added.sources),
-            "skipped": [{"path": source, "reason": why} for source, why in added.skipped],
-            "errors": [str(error) for error in added.errors],
-        }
-        print(json.dumps(row, ensure_ascii=False))
-    else:
-        of = amount(len(added.sources), "source")
-        new = f"{amount(added.items, 'fact')} of {of}" if added.items else "nothing new"
-        print(f"kept {new} in {arguments.memory}")

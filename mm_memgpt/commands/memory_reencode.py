@@ -2,9 +2,9 @@
 
 from argparse import Namespace
 
+from mm_memgpt.commands.memory_added import say
 from mm_memgpt.commands.memory_place import place_of
 from mm_memgpt.commands.memory_progress import Progress
-from mm_memgpt.commands.remember import say
 from mm_memgpt.pipeline import load
 
 

@@ -4,13 +4,12 @@ Notable: what is kept is committed as it goes, so a stop at any moment loses not
 from there; an input that cannot be used costs one line on standard error and the exit status, never the others.
 """
 
-import json
 import sys
 from argparse import Namespace
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from mm_memgpt.commands.errors import error_line
+from mm_memgpt.commands.memory_added import say
 from mm_memgpt.commands.memory_progress import Progress
 
 if TYPE_CHECKING:
@@ -56,28 +55,3 @@ def add(arguments: Namespace, progress: Progress) -> "Added":
     inputs = chain(named, (Text(note) for note in arguments.note))
     with load(arguments.model, arguments.device).memory(arguments.memory) as memory, progress.bar(total):
         return memory.add(progress.over(inputs), arguments.at, arguments.source, progress.moved)
-
-
-def say(added: "Added", arguments: Namespace) -> None:
-    """What came of it: remarks and errors on standard error, a line or an object on standard output."""
-    from mm_memgpt.commands.memory_lines import amount
-    from mm_memgpt.commands.memory_place import speak
-
-    for source, why in added.skipped:
-        print(f"{source}: {why}", file=sys.stderr)
-    for error in added.errors:
-        print(error_line(error), file=sys.stderr)
-    speak(arguments.format)
-    if arguments.format == "json":
-        row = {
-            "memory": arguments.memory,
-            "items": added.items,
-            "sources": list(added.sources),
-            "skipped": [{"path": source, "reason": why} for source, why in added.skipped],
-            "errors": [str(error) for error in added.errors],
-        }
-        print(json.dumps(row, ensure_ascii=False))
-    else:
-        of = amount(len(added.sources), "source")
-        new = f"{amount(added.items, 'item')} of {of}" if added.items else "nothing new"
-        print(f"kept {new} in {arguments.memory}")
