@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from benchmarks.errors import tells_errors
 from mm_memgpt.datasets.base import read
 from mm_memgpt.datasets.camera import move_of, render
 from mm_memgpt.datasets.pools import PARTS
@@ -103,6 +104,7 @@ def cell(score: Score) -> str:
     return f"{score.value:.3f} ({score.low:.3f} to {score.high:.3f})"
 
 
+@tells_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -113,11 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--beams", type=int, default=4, help="candidates kept while writing; default: 4")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    try:
-        samples = Opened(given)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    samples = Opened(given)
     status = 1 if samples.broken else 0
     for name in given.models:
         try:

@@ -22,6 +22,7 @@ from statistics import mean
 import numpy as np
 import torch
 
+from benchmarks.errors import tells_errors
 from mm_memgpt.datasets.table import read_table
 from mm_memgpt.evaluation.bootstrap import Score, bootstrap
 from mm_memgpt.evaluation.markers import replace_sections
@@ -30,7 +31,6 @@ from mm_memgpt.training.finetune import finetune, predict_all
 from mm_memgpt.training.finetune_recipe import FinetuneRecipe
 from mm_memgpt.training.recipe import read_recipe
 from mm_memgpt.training.run import last_checkpoint
-from mm_memgpt.types import InputError
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "sst2_student.yaml"
 TEACHER, TAUGHT, ALONE = "teacher", "taught", "alone"
@@ -138,6 +138,7 @@ def table(found: dict[str, dict]) -> list[str]:
     ]
 
 
+@tells_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -159,14 +160,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    try:
-        lines = table(measure(given))
-        print("\n".join(lines), flush=True)
-        if given.write:
-            replace_sections(given.page, {"distillation": "\n".join(lines)})
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    lines = table(measure(given))
+    print("\n".join(lines), flush=True)
+    if given.write:
+        replace_sections(given.page, {"distillation": "\n".join(lines)})
     return 0
 
 

@@ -28,11 +28,12 @@ import av
 import numpy as np
 from tqdm import tqdm
 
+from benchmarks.errors import tells_errors
 from mm_memgpt.config import AudioConfig
 from mm_memgpt.models.growing import grow
 from mm_memgpt.pipeline import Pipeline, load
 from mm_memgpt.training.recipe import read_recipe
-from mm_memgpt.types import MODALITIES, InputError
+from mm_memgpt.types import MODALITIES
 
 WIDTH, HEIGHT, FPS, RATE = 320, 240, 25, 44_100
 FRAMES, BLOCKS, BLOCK = 256, 440, 1024
@@ -187,6 +188,7 @@ def row(found: dict) -> str:
     return f"| {' | '.join(map(str, values))} |"
 
 
+@tells_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -199,11 +201,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--scenes", type=int, default=24, help="rendered, then repeated; default: %(default)s")
     parser.add_argument("--output", type=Path, default=Path("runs/long_clip.json"), help="where the figures go, too")
     given = parser.parse_args(arguments)
-    try:
-        found = measure(given)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    found = measure(given)
     given.output.parent.mkdir(parents=True, exist_ok=True)
     given.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print("\n".join([*HEAD, row(found)]))

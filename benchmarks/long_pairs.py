@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from benchmarks.errors import tells_errors
 from benchmarks.recall import interval
 from mm_memgpt.datasets.base import read
 from mm_memgpt.datasets.pairs_among_filler import CHANCE, PairsText, make_text
@@ -33,7 +34,7 @@ from mm_memgpt.objectives.remembering import answer_logits, right
 from mm_memgpt.pipeline import load
 from mm_memgpt.training.items import Texts
 from mm_memgpt.training.recalling import filler_of
-from mm_memgpt.types import MODALITIES, Features, InputError, MemoryState
+from mm_memgpt.types import MODALITIES, Features, MemoryState
 
 BLOCK = 100
 """Sentences that are written at a time; what the bank keeps does not depend on it."""
@@ -221,6 +222,7 @@ def tables(found: dict, given: argparse.Namespace) -> list[str]:
     return [*head, "", f"A guess is right once in {round(1 / CHANCE):,} questions."]
 
 
+@tells_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -242,16 +244,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--page", type=Path, default=Path("docs/benchmarks_long_pairs.md"), help="default: %(default)s")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    try:
-        found = measure(given)
-        given.output.parent.mkdir(parents=True, exist_ok=True)
-        given.output.write_text(json.dumps(found) + "\n", encoding="utf-8")
-        print("\n".join(tables(found, given)), flush=True)
-        if given.write:
-            replace_sections(given.page, {"pairs": "\n".join(tables(found, given))})
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    found = measure(given)
+    given.output.parent.mkdir(parents=True, exist_ok=True)
+    given.output.write_text(json.dumps(found) + "\n", encoding="utf-8")
+    print("\n".join(tables(found, given)), flush=True)
+    if given.write:
+        replace_sections(given.page, {"pairs": "\n".join(tables(found, given))})
     return 0
 
 

@@ -8,11 +8,12 @@ What is there already is not done again; the page is written from what is there.
 """
 
 import argparse
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
+from benchmarks.errors import tells_errors
 from benchmarks.long_text_cost import cost
 from benchmarks.long_text_page import OURS, write_page
 from benchmarks.long_text_perplexity import perplexity
@@ -21,10 +22,10 @@ from benchmarks.long_text_ways import WAYS, Way
 from mm_memgpt.models.long_text_files import read_reader
 from mm_memgpt.training.long_text import train_file
 from mm_memgpt.training.run import last_checkpoint
-from mm_memgpt.types import InputError
 
 
-def main() -> int:
+@tells_errors
+def main(arguments: Sequence[str] | None = None) -> int:
     """Trains, measures and writes the page; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="the project's data")
@@ -38,13 +39,9 @@ def main() -> int:
     parser.add_argument("--tokens", type=int, default=16384, help="tokens of each of these")
     parser.add_argument("--longest", type=int, default=1_000_000, help="tokens up to which the bank's cost is measured")
     parser.add_argument("--only", nargs="+", default=["train", "perplexity", "cost", "page"], help="steps to do")
-    arguments = parser.parse_args()
+    given = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    try:
-        measure(arguments)
-    except InputError as error:
-        print(f"long_text: {error}", file=sys.stderr)
-        return 1
+    measure(given)
     return 0
 
 

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from benchmarks.errors import tells_errors
 from mm_memgpt.datasets.answers import score
 from mm_memgpt.datasets.notes import Note, make_note
 from mm_memgpt.datasets.parquet import ParquetReader
@@ -210,6 +211,7 @@ def write_page(result: str) -> None:
     PAGE.write_text(f"{before}{START}\n{result}\n{END}{after}", encoding="utf-8")
 
 
+@tells_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -220,18 +222,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--write", action="store_true", help="renew the page")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    try:
-        pools, model, found = read_pools(given.data, given.part), load(given.model), {}
-        for seed in given.seeds:
-            for what, happened in measure(model, pools, seed, given.data).items():
-                found.setdefault(what, []).extend(happened)
-        result = table(found)
-        print(result)
-        if given.write:
-            write_page(result)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    pools, model, found = read_pools(given.data, given.part), load(given.model), {}
+    for seed in given.seeds:
+        for what, happened in measure(model, pools, seed, given.data).items():
+            found.setdefault(what, []).extend(happened)
+    result = table(found)
+    print(result)
+    if given.write:
+        write_page(result)
     return 0
 
 

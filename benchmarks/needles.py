@@ -21,6 +21,7 @@ from typing import NamedTuple
 import pandas as pd
 
 import mm_memgpt
+from benchmarks.errors import tells_errors
 from mm_memgpt.datasets.chance import draw
 from mm_memgpt.datasets.document import split
 from mm_memgpt.evaluation.bootstrap import Score, bootstrap
@@ -28,7 +29,6 @@ from mm_memgpt.evaluation.markers import replace_sections
 from mm_memgpt.pipeline import Pipeline
 from mm_memgpt.recollection.memory import Memory
 from mm_memgpt.tasks.lexical import BM25
-from mm_memgpt.types import InputError
 
 DEPTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Where a needle stands, as a share of the text."""
@@ -218,6 +218,7 @@ def shown(score: Score) -> str:
     return f"{score.value:.2f} ({score.low:.2f} to {score.high:.2f})"
 
 
+@tells_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -231,16 +232,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--write", action="store_true", help="put the tables into the page")
     parser.add_argument("--page", type=Path, default=Path("docs/benchmarks_long_pairs.md"), help="default: %(default)s")
     given = parser.parse_args(arguments)
-    try:
-        rows = measure(given)
-        given.output.parent.mkdir(parents=True, exist_ok=True)
-        given.output.write_text(json.dumps(rows) + "\n", encoding="utf-8")
-        print("\n".join(tables(rows)), flush=True)
-        if given.write:
-            replace_sections(given.page, {"needles": "\n".join(tables(rows))})
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    rows = measure(given)
+    given.output.parent.mkdir(parents=True, exist_ok=True)
+    given.output.write_text(json.dumps(rows) + "\n", encoding="utf-8")
+    print("\n".join(tables(rows)), flush=True)
+    if given.write:
+        replace_sections(given.page, {"needles": "\n".join(tables(rows))})
     return 0
 
 

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from benchmarks.errors import tells_errors
 from benchmarks.page import interval
 from mm_memgpt.datasets.answers import score
 from mm_memgpt.datasets.photo_facts import ASKED, THERE, PhotoQuestion
@@ -33,7 +34,6 @@ from mm_memgpt.training.items import Texts
 from mm_memgpt.training.knowing import Knowing, facts_of
 from mm_memgpt.training.library import Library
 from mm_memgpt.training.recipe import Recipe, read_recipe
-from mm_memgpt.types import InputError
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "knowing.yaml"
 EACH = 3
@@ -212,6 +212,7 @@ def kinds(models: dict[str, dict[str, list]]) -> list[str]:
     return lines
 
 
+@tells_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -227,22 +228,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--page", type=Path, default=Path("docs/benchmarks_photo_facts.md"))
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    try:
-        kept = given.json is not None and given.json.is_file()
-        models = json.loads(given.json.read_text(encoding="utf-8")) if kept else {}
-        for each in given.models:
-            name, _, folder = each.partition("=")
-            if name not in models:
-                models[name] = measure(folder or name, given)
-            if given.json is not None:
-                given.json.write_text(json.dumps(models) + "\n", encoding="utf-8")
-        lines = ["\n".join(rows) for rows in (table(models), kinds(models))]
-        print("\n\n".join(lines))
-        if given.write:
-            replace_sections(given.page, {"photo-facts": lines[0], "photo-facts-kinds": lines[1]})
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    kept = given.json is not None and given.json.is_file()
+    models = json.loads(given.json.read_text(encoding="utf-8")) if kept else {}
+    for each in given.models:
+        name, _, folder = each.partition("=")
+        if name not in models:
+            models[name] = measure(folder or name, given)
+        if given.json is not None:
+            given.json.write_text(json.dumps(models) + "\n", encoding="utf-8")
+    lines = ["\n".join(rows) for rows in (table(models), kinds(models))]
+    print("\n\n".join(lines))
+    if given.write:
+        replace_sections(given.page, {"photo-facts": lines[0], "photo-facts-kinds": lines[1]})
     return 0
 
 

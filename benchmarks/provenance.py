@@ -25,6 +25,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from benchmarks.errors import tells_errors
 from benchmarks.questions import BATCH, Answerer
 from mm_memgpt.datasets.answers import score
 from mm_memgpt.datasets.chance import draw
@@ -276,6 +277,7 @@ def write_page(result: str) -> None:
     PAGE.write_text(f"{before}{START}\n{result}\n{END}{after}", encoding="utf-8")
 
 
+@tells_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -288,20 +290,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--write", action="store_true", help="renew the page and its plot")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    try:
-        answerer, chance = Answerer(given.model, given), torch.Generator().manual_seed(0)
-        texts = enumerate(chain(answers(answerer, given.limit), sentences(answerer, given.limit // 2)))
-        traced = [word for number, known in tqdm(texts) for word in trace(answerer, known, number, chance)]
-        if not traced:
-            raise InputError(f"{given.model}: no word of a known source was written; nothing to trace")
-        result = table(traced)
-        print(result)
-        if given.write:
-            plot(traced, IMAGE)
-            write_page(result)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    answerer, chance = Answerer(given.model, given), torch.Generator().manual_seed(0)
+    texts = enumerate(chain(answers(answerer, given.limit), sentences(answerer, given.limit // 2)))
+    traced = [word for number, known in tqdm(texts) for word in trace(answerer, known, number, chance)]
+    if not traced:
+        raise InputError(f"{given.model}: no word of a known source was written; nothing to trace")
+    result = table(traced)
+    print(result)
+    if given.write:
+        plot(traced, IMAGE)
+        write_page(result)
     return 0
 
 
