@@ -91,6 +91,14 @@ def instant(text: str) -> float:
     raise ArgumentTypeError(f"{text!r} is no time; write 1999, 1999-12-31 or 1999-12-31T23:59:00")
 
 
+def assignment(text: str) -> tuple[str, str]:
+    """A name and a value."""
+    name, mark, value = text.partition("=")
+    if not mark or not name.strip():
+        raise ArgumentTypeError(f"{text!r} does not say what is what; write COLUMN=VALUE")
+    return name.strip(), value.strip()
+
+
 def command_called(name: str) -> Callable[[Namespace], int]:
     """What runs the command of that name; its file is imported only then."""
 

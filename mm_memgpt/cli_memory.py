@@ -6,7 +6,7 @@ import` make one that is not there.
 
 from argparse import Action, ArgumentParser
 
-from mm_memgpt.arguments import add_model_options, command_called, instant, moment, positive
+from mm_memgpt.arguments import add_model_options, assignment, command_called, instant, moment, positive
 
 PLACE = "the memory: a folder, or an address such as s3://bucket/name"
 
@@ -49,7 +49,18 @@ def add_know(commands: Action) -> None:
         metavar=("HEAD", "RELATION", "TAIL"),
         help="a fact to keep; may be repeated",
     )
+    command.add_argument(
+        "--where",
+        type=assignment,
+        action="append",
+        default=[],
+        metavar="COLUMN=VALUE",
+        help="only rows of files that hold this value there; of several of one column, any",
+    )
     command.add_argument("--names", metavar="FILE", help="what identifiers are called: a file of id and text")
+    command.add_argument(
+        "--split-at", metavar="TEXT", help='what parts a name from its description in --names, such as ", "'
+    )
     command.add_argument("--source", metavar="NAME", help="who says so; default: the file's column, else its own path")
     command.add_argument(
         "--from", dest="since", type=instant, metavar="TIME", help="since when --fact holds, such as 1990-10-03"

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from mm_memgpt.cli import main
@@ -50,6 +51,35 @@ def test_a_broken_line_is_told_by_its_number_and_the_others_are_kept(call):
     status, output, [error] = call("know", "facts.csv", *BERLIN, "--memory", "trip")
     assert (status, output) == (1, ["kept 4 facts of 3 sources in trip"])
     assert error.startswith("facts.csv:4: has 2 cells, but head, relation, tail, since, until, source are 6; ")
+
+
+def test_rows_are_chosen_by_their_columns_and_names_end_where_their_description_begins(call):
+    rows = {"head": ["a", "b", "c"], "relation": ["is"] * 3, "tail": ["x"] * 3, "part": ["train", "val", "test"]}
+    pq.write_table(pa.table(rows | {"fold": [1, 2, 3]}), "rows.parquet")
+    Path("described.tsv").write_text("a\tAda, who wrote\nc\tCleo, who painted\n")
+    where = ("--where", "part=train", "--where", "part=test")
+    names = ("--names", "described.tsv", "--split-at", ", ")
+    assert call("know", "rows.parquet", *where, *names, "--memory", "m")[:2] == (0, ["kept 2 facts of 1 source in m"])
+    assert [line.split(" (")[0] for line in call("facts", "--memory", "m")[1]] == ["Ada is x", "Cleo is x"]
+    assert call("know", "rows.parquet", "--where", "fold=2", "--memory", "m")[:2] == (
+        0,
+        ["kept 1 fact of 1 source in m"],
+    )
+    error = "rows.parquet: no row is chosen by where (part); give values that its rows hold"
+    assert call("know", "rows.parquet", "--where", "part=dev", "--memory", "m")[2] == [error]
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        (("--where", "train"), "'train' does not say what is what; write COLUMN=VALUE"),
+        (("--split-at", ","), "--split-at is of --names; give the file of names, too"),
+    ],
+)
+def test_a_choice_that_says_nothing_is_refused(call, given, error):
+    status, output, errors = call("know", "facts.csv", *given, "--memory", "m")
+    assert (status, output) == (2, [])
+    assert error in errors[-1]
 
 
 def test_facts_are_listed_with_who_says_them_and_when_they_hold(call, trip):

@@ -6,6 +6,7 @@ used costs one line on standard error and the exit status, never the others.
 
 import sys
 from argparse import Namespace
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from mm_memgpt.commands.memory_added import say
@@ -29,6 +30,8 @@ def run(arguments: Namespace) -> int:
         arguments.refuse("the following arguments are required: FILE or --fact HEAD RELATION TAIL")
     if not arguments.fact and (arguments.since is not None or arguments.until is not None):
         arguments.refuse("--from and --until are of --fact; in a file, columns from and until say it")
+    if arguments.split_at is not None and arguments.names is None:
+        arguments.refuse("--split-at is of --names; give the file of names, too")
     progress = Progress()
     with progress.listening():
         added = add(arguments, progress)
@@ -56,7 +59,23 @@ def add(arguments: Namespace, progress: Progress) -> "Added":
         return Added(items=0, sources=(), errors=tuple(errors))
     told = [*facts, *arguments.files]
     with load(arguments.model, arguments.device).memory(arguments.memory) as memory, progress.bar(len(told)):
-        return memory.knows(progress.over(told), arguments.source, names=arguments.names, on_progress=progress.moved)
+        return memory.knows(
+            progress.over(told),
+            arguments.source,
+            names=arguments.names,
+            where=chosen(arguments.where),
+            on_progress=progress.moved,
+            split_at=arguments.split_at,
+        )
+
+
+def chosen(where: Iterable[tuple[str, str]]) -> dict[str, list[str | int]]:
+    """The values that are asked for, by column; what spells a whole number is asked for as one, too."""
+    columns: dict[str, list[str | int]] = {}
+    for column, value in where:
+        is_number = value.removeprefix("-").isdecimal()
+        columns.setdefault(column, []).extend([value, int(value)] if is_number else [value])
+    return columns
 
 
 def unreadable(path: str) -> "InputError | None":

@@ -86,6 +86,9 @@ class Telling:
                 yield row
             else:
                 yield from self._one(row, row.place, called(path))
+        if is_empty and self.where:
+            given = ", ".join(self.where)
+            raise InputError(f"{path}: no row is chosen by where ({given}); give values that its rows hold")
         if is_empty:
             raise InputError(f"{path}: holds no fact; write head, relation and tail, one fact a line")
 
