@@ -10,13 +10,14 @@ Main = Callable[[Sequence[str] | None], int]
 
 
 def tells_errors(main: Main) -> Main:
-    """A command line whose `InputError` is one line on standard error and the exit status 1."""
+    """A command line whose `InputError`, or package that is not installed, is one line on standard error and the exit
+    status 1."""
 
     @functools.wraps(main)
     def told(arguments: Sequence[str] | None = None) -> int:
         try:
             return main(arguments)
-        except InputError as error:
+        except (InputError, ImportError) as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
 

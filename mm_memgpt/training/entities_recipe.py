@@ -64,9 +64,7 @@ class EntitiesRecipe:
     val_queries: int = 5000
     """Of how many questions of `val`, spread evenly, the tails are ranked."""
     optimiser: Optimiser = field(
-        default_factory=lambda: Optimiser(
-            epochs=20, batch=512, rate=0.1, weight_decay=0.0, warmup=0.0, clip=100.0, name="adagrad"
-        )
+        default_factory=lambda: Optimiser(epochs=16, batch=512, rate=0.03, weight_decay=0.0, warmup=0.0, clip=100.0)
     )
     """How the vectors move."""
     checkpoints: int = 4
