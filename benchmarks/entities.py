@@ -34,12 +34,7 @@ SETS = {"fb15k237": "FB15k-237", "wn18rr": "WN18RR"}
 
 TITLES = {"transe": "TransE", "distmult": "DistMult", "complex": "ComplEx", "rotate": "RotatE"}
 
-DISTANCE = [
-    "regularisation=0",
-    "spread=0.03",
-    "optimiser.rate=0.05",
-    "optimiser.precision=fp32",
-]
+DISTANCE = ["regularisation=0", "spread=0.03", "optimiser.rate=0.05", "optimiser.precision=fp32"]
 """What the two that measure distances have otherwise than the recipe, which is ComplEx's; of N3 they have no use."""
 
 CHANGES = {"transe": DISTANCE, "distmult": [], "complex": [], "rotate": DISTANCE}

@@ -65,6 +65,10 @@ def test_rows_are_chosen_by_their_columns_and_names_end_where_their_description_
         0,
         ["kept 1 fact of 1 source in m"],
     )
+    status, _, [error] = call("know", "rows.parquet", "--where", "fould=2", "--memory", "new")
+    assert (status, Path("new").exists()) == (1, False)
+    assert error.startswith("rows.parquet: ")
+    assert "fould" in error
     error = "rows.parquet: no row is chosen by where (part); give values that its rows hold"
     assert call("know", "rows.parquet", "--where", "part=dev", "--memory", "m")[2] == [error]
 

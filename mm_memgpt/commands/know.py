@@ -6,8 +6,8 @@ used costs one line on standard error and the exit status, never the others.
 
 import sys
 from argparse import Namespace
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from mm_memgpt.commands.memory_added import say
 from mm_memgpt.commands.memory_progress import Progress
@@ -54,7 +54,8 @@ def add(arguments: Namespace, progress: Progress) -> "Added":
     since = -inf if arguments.since is None else arguments.since
     until = inf if arguments.until is None else arguments.until
     facts = [Fact(*fact, since, until) for fact in arguments.fact]
-    errors = [error for error in map(unreadable, arguments.files) if error is not None]
+    where = chosen(arguments.where)
+    errors = [error for file in arguments.files if (error := unreadable(file, where)) is not None]
     if not facts and len(errors) == len(arguments.files):
         return Added(items=0, sources=(), errors=tuple(errors))
     told = [*facts, *arguments.files]
@@ -63,7 +64,7 @@ def add(arguments: Namespace, progress: Progress) -> "Added":
             progress.over(told),
             arguments.source,
             names=arguments.names,
-            where=chosen(arguments.where),
+            where=where,
             on_progress=progress.moved,
             split_at=arguments.split_at,
         )
@@ -78,13 +79,13 @@ def chosen(where: Iterable[tuple[str, str]]) -> dict[str, list[str | int]]:
     return columns
 
 
-def unreadable(path: str) -> "InputError | None":
-    """Why nothing at all can be read of a file; None where something can."""
+def unreadable(path: str, where: Mapping[str, Any]) -> "InputError | None":
+    """Why nothing at all can be read of a file; None where something can, or no row holds what is asked for."""
     from mm_memgpt.datasets.triples import read_triples
     from mm_memgpt.types import InputError
 
     try:
-        next(read_triples(path), None)
+        next(read_triples(path, where=where), None)
     except InputError as error:
         return error
     return None
