@@ -12,6 +12,8 @@ from contextlib import suppress
 from datetime import datetime
 from importlib import import_module
 
+from mm_memgpt.interrupt import ending
+
 
 def add_model_options(command: ArgumentParser, batch: bool = True, beams: bool = True) -> None:
     """Adds which model runs, and how."""
@@ -104,7 +106,9 @@ def command_called(name: str) -> Callable[[Namespace], int]:
 
     def run(arguments: Namespace) -> int:
         _quiet()
-        return import_module(f"mm_memgpt.commands.{name}").run(arguments)
+        with ending():
+            command = import_module(f"mm_memgpt.commands.{name}")
+        return command.run(arguments)
 
     return run
 

@@ -38,20 +38,33 @@ from mm_memgpt.cli_writing import (
     add_summarize,
     add_translate,
 )
-from mm_memgpt.commands.errors import PROGRAM, status_of
+from mm_memgpt.commands.errors import INTERRUPTED, PROGRAM, status_of
+from mm_memgpt.interrupt import remembered
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line `arguments` (those of the process where None) and returns the exit status."""
-    try:
+    with remembered() as pressed:
         try:
-            chosen = parser().parse_args(arguments)
-            status = chosen.run(chosen)
-        except SystemExit as exit:  # argparse has said what it had to say
-            status = exit.code
-        sys.stdout.flush()
-    except (Exception, KeyboardInterrupt) as error:
-        return status_of(error)
+            return _run(arguments)
+        except (Exception, KeyboardInterrupt) as error:
+            if pressed() and isinstance(error, ImportError):  # what was being imported knows Ctrl-C by no other name
+                return INTERRUPTED
+            try:
+                return status_of(error)
+            except Exception:
+                if pressed():
+                    return INTERRUPTED
+                raise
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        chosen = parser().parse_args(arguments)
+        status = chosen.run(chosen)
+    except SystemExit as exit:  # argparse has said what it had to say
+        status = exit.code
+    sys.stdout.flush()
     return status
 
 

@@ -17,7 +17,7 @@ PHOTOS = {"mm_memgpt.photos": ROOT / "demos" / "photos"}
 """What is packaged beside code."""
 
 FLOORS = (
-    {"types", "config", "presets", "words"},
+    {"types", "config", "presets", "words", "interrupt"},
     {"layers", "datasets"},
     {"memory", "encoders", "kinds"},
     {"fusion"},

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 PROGRAM = "mm-memgpt"
 
+INTERRUPTED = 130
+"""The exit status after Ctrl-C: 128 and the signal's number, as a shell reports it."""
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -32,7 +34,7 @@ def status_of(error: BaseException) -> int:
         BaseException: `error` itself, where it is none a user can do something about.
     """
     if isinstance(error, KeyboardInterrupt):  # before the import: where it interrupted that one, it cannot go on
-        return 130
+        return INTERRUPTED
     from mm_memgpt.types import InputError
 
     if isinstance(error, OSError):

@@ -17,7 +17,7 @@ from threading import Event
 from typing import NamedTuple
 
 from mm_memgpt.backbones.base import Inputs
-from mm_memgpt.commands.errors import PROGRAM, error_line
+from mm_memgpt.commands.errors import INTERRUPTED, PROGRAM, error_line
 from mm_memgpt.commands.inputs import STANDARD_INPUT
 from mm_memgpt.commands.memory_place import archived, speak
 from mm_memgpt.datasets.document import sentences, split
@@ -29,9 +29,6 @@ from mm_memgpt.tasks.decoding import Decoding
 from mm_memgpt.tasks.prompt import Prompt
 from mm_memgpt.tasks.writing_model import WritingModel, read_writer
 from mm_memgpt.types import InputError
-
-STOPPED = 130
-"""The exit status after Ctrl-C, as a shell has it."""
 
 
 class Asked(NamedTuple):
@@ -65,7 +62,7 @@ def run(arguments: Namespace) -> int:
                 print(error_line(error if str(error).startswith(place) else f"{place}: {error}"), file=sys.stderr)
             if stopped():
                 print(f"{PROGRAM}: stopped; what was written stays", file=sys.stderr)
-                return STOPPED
+                return INTERRUPTED
     return 1 if failed else 0
 
 

@@ -9,8 +9,11 @@ from argparse import Namespace
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from mm_memgpt.commands.errors import INTERRUPTED
 from mm_memgpt.commands.memory_added import say
+from mm_memgpt.commands.memory_place import ready
 from mm_memgpt.commands.memory_progress import Progress
+from mm_memgpt.interrupt import ending
 
 if TYPE_CHECKING:
     from mm_memgpt.recollection.results import Added
@@ -37,7 +40,7 @@ def run(arguments: Namespace) -> int:
         added = add(arguments, progress)
     if progress.stopped:
         print(progress.last_word(arguments.memory), file=sys.stderr)
-        return 130
+        return INTERRUPTED
     say(added, arguments, "fact", TOLD)
     return 1 if added.errors else 0
 
@@ -47,9 +50,9 @@ def add(arguments: Namespace, progress: Progress) -> "Added":
     nothing named can be read."""
     from math import inf
 
-    from mm_memgpt.pipeline import load
-    from mm_memgpt.recollection.results import Added
-    from mm_memgpt.types import Fact
+    with ending():
+        from mm_memgpt.recollection.results import Added
+        from mm_memgpt.types import Fact
 
     since = -inf if arguments.since is None else arguments.since
     until = inf if arguments.until is None else arguments.until
@@ -59,7 +62,7 @@ def add(arguments: Namespace, progress: Progress) -> "Added":
     if not facts and len(errors) == len(arguments.files):
         return Added(items=0, sources=(), errors=tuple(errors))
     told = [*facts, *arguments.files]
-    with load(arguments.model, arguments.device).memory(arguments.memory) as memory, progress.bar(len(told)):
+    with ready(arguments).memory(arguments.memory) as memory, progress.bar(len(told)):
         return memory.knows(
             progress.over(told),
             arguments.source,

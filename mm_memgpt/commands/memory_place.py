@@ -8,8 +8,11 @@ from argparse import Namespace
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from mm_memgpt.interrupt import ending
+
 if TYPE_CHECKING:
     from mm_memgpt.memory.archive import Archive
+    from mm_memgpt.pipeline import Pipeline
     from mm_memgpt.recollection.memory import Memory
 
 Opened = TypeVar("Opened")
@@ -24,15 +27,27 @@ def place_of(arguments: Namespace) -> str:
     return named[0]
 
 
+def ready(arguments: Namespace) -> "Pipeline":
+    """The model that is asked for, after importing what a memory needs; Ctrl-C ends the process at once meanwhile.
+
+    Raises:
+        InputError: no such model, or lancedb is not installed.
+    """
+    with ending():
+        from mm_memgpt.memory.archive_table import import_lancedb
+        from mm_memgpt.pipeline import load
+
+        import_lancedb()
+        return load(arguments.model, arguments.device)
+
+
 def opened(arguments: Namespace, read_only: bool = True) -> "Memory":
     """The memory `arguments.memory`, which must be there.
 
     Raises:
         InputError: no such model, no memory there, or one that this model cannot read.
     """
-    from mm_memgpt.pipeline import load
-
-    pipeline = load(arguments.model, arguments.device)
+    pipeline = ready(arguments)
     return of_today(arguments.memory, lambda: pipeline.memory(arguments.memory, read_only=read_only, create=False))
 
 

@@ -3,14 +3,14 @@
 Notable: nothing heavy is imported here, so that Ctrl-C is answered from the first moment on.
 """
 
-import signal
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from types import FrameType
 from typing import TypeVar
 
 from tqdm import tqdm
+
+from mm_memgpt.interrupt import remembered
 
 Taken = TypeVar("Taken")
 
@@ -24,27 +24,23 @@ class Progress:
 
     def __init__(self) -> None:
         self.items, self._finished = 0, 0
-        self.stopped = False
-        """Whether Ctrl-C came."""
+        self._pressed = lambda: False
         self._bar: tqdm | None = None
 
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Ends what runs in it at Ctrl-C, also where a library takes the interrupt for something else."""
-        before = signal.getsignal(signal.SIGINT)
-        if before is signal.default_int_handler:  # else nobody wants to hear of it, or somebody else does
-            signal.signal(signal.SIGINT, self._stop)
-        try:
-            yield
-        except BaseException:
-            if not self.stopped:
-                raise
-        finally:
-            signal.signal(signal.SIGINT, before)
+        with remembered() as self._pressed:
+            try:
+                yield
+            except BaseException:
+                if not self.stopped:
+                    raise
 
-    def _stop(self, _number: int, _frame: FrameType | None) -> None:
-        self.stopped = True
-        raise KeyboardInterrupt
+    @property
+    def stopped(self) -> bool:
+        """Whether Ctrl-C came."""
+        return self._pressed()
 
     @contextmanager
     def bar(self, total: int | None) -> Iterator[None]:

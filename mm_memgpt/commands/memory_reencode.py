@@ -3,9 +3,8 @@
 from argparse import Namespace
 
 from mm_memgpt.commands.memory_added import say
-from mm_memgpt.commands.memory_place import place_of
+from mm_memgpt.commands.memory_place import place_of, ready
 from mm_memgpt.commands.memory_progress import Progress
-from mm_memgpt.pipeline import load
 
 
 def run(arguments: Namespace) -> int:
@@ -16,6 +15,6 @@ def run(arguments: Namespace) -> int:
     """
     arguments.memory, progress = place_of(arguments), Progress()
     with progress.bar(None):
-        added = load(arguments.model, arguments.device).reencode(arguments.memory, progress.moved)
+        added = ready(arguments).reencode(arguments.memory, progress.moved)
     say(added, arguments)
     return 1 if added.errors else 0

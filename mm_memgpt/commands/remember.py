@@ -9,8 +9,11 @@ from argparse import Namespace
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from mm_memgpt.commands.errors import INTERRUPTED
 from mm_memgpt.commands.memory_added import say
+from mm_memgpt.commands.memory_place import ready
 from mm_memgpt.commands.memory_progress import Progress
+from mm_memgpt.interrupt import ending
 
 if TYPE_CHECKING:
     from mm_memgpt.recollection.results import Added
@@ -29,17 +32,17 @@ def run(arguments: Namespace) -> int:
         added = add(arguments, progress)
     if progress.stopped:
         print(progress.last_word(arguments.memory), file=sys.stderr)
-        return 130
+        return INTERRUPTED
     say(added, arguments)
     return 1 if added.errors else 0
 
 
 def add(arguments: Namespace, progress: Progress) -> "Added":
     """Adds the inputs, and after them the notes; a memory that is not there is made, unless nothing named is."""
-    from mm_memgpt.commands.inputs import MEMORABLE, STANDARD_INPUT, expand
-    from mm_memgpt.pipeline import load
-    from mm_memgpt.recollection.results import Added
-    from mm_memgpt.types import Text
+    with ending():
+        from mm_memgpt.commands.inputs import MEMORABLE, STANDARD_INPUT, expand
+        from mm_memgpt.recollection.results import Added
+        from mm_memgpt.types import Text
 
     entries = expand(arguments.inputs, sys.stdin, MEMORABLE)
     total = None
@@ -53,5 +56,5 @@ def add(arguments: Namespace, progress: Progress) -> "Added":
             return Added(items=0, sources=(), errors=tuple(errors))
     named = (entry.error or entry.path for entry in entries)
     inputs = chain(named, (Text(note) for note in arguments.note))
-    with load(arguments.model, arguments.device).memory(arguments.memory) as memory, progress.bar(total):
+    with ready(arguments).memory(arguments.memory) as memory, progress.bar(total):
         return memory.add(progress.over(inputs), arguments.at, arguments.source, progress.moved)

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -140,13 +141,22 @@ def connect(address: str, options: dict[str, str] | None = None) -> Any:
     Raises:
         InputError: lancedb or pylance is not installed.
     """
+    return import_lancedb().connect(address, storage_options=options)
+
+
+def import_lancedb() -> ModuleType:
+    """lancedb, which takes a second to import.
+
+    Raises:
+        InputError: lancedb or pylance is not installed.
+    """
     os.environ.setdefault("LANCE_LOG", "error")  # its warnings are of options that lancedb itself sets
     try:
         import lance  # noqa: F401
         import lancedb
     except ImportError as error:
         raise InputError(f"a memory on disk needs {error.name}: pip install lancedb pylance") from error
-    return lancedb.connect(address, storage_options=options)
+    return lancedb
 
 
 def described(table: "LanceTable") -> tuple[Shape, str]:

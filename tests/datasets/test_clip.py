@@ -521,12 +521,12 @@ def test_a_stream_that_ends_is_an_end():
 def test_a_stream_that_stalls_ends_in_one_line_and_keeps_what_came(monkeypatch):
     monkeypatch.setattr(clip_source, "TIMEOUT", 0.5)
     stream = render("mpegts")
-    address = serve(stream[: len(stream) * 8 // 10], stall=5)
+    address = serve(stream[: len(stream) * 8 // 10], stall=30)
     began = time.monotonic()
     moments, line = read(address)
     assert line == f"{address}: stalled, nothing came for 0.5 s; check the stream and start again"
     assert max(moment.end for moment in moments) > 1.2
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 15
     address = serve(b"", stall=5, answer=False)
     assert refusal(address) == f"{address}: no answer within 0.5 s; check that it is running"
 

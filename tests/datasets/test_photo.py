@@ -261,11 +261,11 @@ def test_postscript_is_not_run():
 def test_a_huge_photo_is_refused_by_its_header(side, tmp_path):
     path = tmp_path / "huge.png"
     path.write_bytes(png_of(side, side, b"data that no decoder accepts"))
-    started = time.perf_counter()
+    started = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         line = refusal(path)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
     size = f"{side:,} x {side:,} = {side**2:,} pixels"
     assert line == f"{path}: {size}, more than {MAX_PIXELS:,}; make it smaller first"
     assert "cannot be read" in refusal(png_of(WIDTH, HEIGHT, b"data that no decoder accepts"))

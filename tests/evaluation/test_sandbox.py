@@ -56,7 +56,7 @@ def test_what_goes_wrong_does_not_pass(program, why, monkeypatch):
 def test_one_that_does_not_end_is_ended(program):
     started = time.monotonic()
     assert not run_program(program, TESTS, QUICK).passed
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_one_that_goes_on_saying_things_is_ended():
     started = time.monotonic()
     drip = "while True:\n    os.write(order['pipe'], b' ')\n    time.sleep(0.01)\n"
     assert not run_program(FRAME + drip, TESTS, QUICK).passed
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
 
 
 SIGNAL = """

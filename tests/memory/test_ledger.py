@@ -96,8 +96,11 @@ def test_a_write_costs_the_same_into_a_long_ledger():
         ledger.append(rows(0, length), np.concatenate(([NOWHERE] * S, np.arange(length) % S)), np.zeros(S, int))
         ledger._reserve(1000)
         one, place, sizes = rows(length, 1), np.array([0, 1, 2, 3, 4, 0]), np.full(S, length // S)
-        start = time.perf_counter()
-        for _ in range(500):
-            ledger.append(one, place, sizes)
-        seconds[length] = time.perf_counter() - start
+        rounds = []
+        for _ in range(5):  # the quickest is the one that nothing else on the machine held up
+            start = time.process_time()
+            for _ in range(100):
+                ledger.append(one, place, sizes)
+            rounds.append(time.process_time() - start)
+        seconds[length] = min(rounds)
     assert seconds[100_000] < 2 * seconds[100]
