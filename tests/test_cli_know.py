@@ -53,6 +53,14 @@ def test_a_broken_line_is_told_by_its_number_and_the_others_are_kept(call):
     assert error.startswith("facts.csv:4: has 2 cells, but head, relation, tail, since, until, source are 6; ")
 
 
+def test_the_timeline_says_which_of_its_words_are_facts(call, trip):
+    assert call("know", "--fact", "Ulm", "lies on", "the Danube", "--until", "1990", "--memory", trip)[0] == 0
+    moments = [json.loads(line) for line in call("timeline", "--memory", trip, "--format", "json")[1]]
+    assert [len(moment["facts"]) for moment in moments] == [len(moment["texts"]) for moment in moments]
+    [fact] = [fact for moment in moments for fact in moment["facts"] if fact["head"] == "Ulm"]
+    assert fact == {"head": "Ulm", "relation": "lies on", "tail": "the Danube", "since": None, "until": 631152000.0}
+
+
 def test_rows_are_chosen_by_their_columns_and_names_end_where_their_description_begins(call):
     rows = {"head": ["a", "b", "c"], "relation": ["is"] * 3, "tail": ["x"] * 3, "part": ["train", "val", "test"]}
     pq.write_table(pa.table(rows | {"fold": [1, 2, 3]}), "rows.parquet")

@@ -251,7 +251,8 @@ def test_declining_is_no_failure(rows, call):
 
 def test_the_timeline_lists_the_moments_in_order(rows, call, trip):
     moments = rows("timeline", "--memory", trip)
-    assert list(moments[0]) == ["slot", *PLACE, "texts", "items", "merged"]
+    assert list(moments[0]) == ["slot", *PLACE, "texts", "facts", "items", "merged"]
+    assert not any(moment["facts"] for moment in moments)
     assert [moment["start"] for moment in moments] == sorted(moment["start"] for moment in moments)
     assert {moment["modality"] for moment in moments} == {"image", "audio", "text"}
     status, output, _ = call("timeline", "--memory", trip, "--summary", "--beams", "1")

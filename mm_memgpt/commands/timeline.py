@@ -4,7 +4,7 @@ import json
 from argparse import Namespace
 from typing import Any
 
-from mm_memgpt.commands.memory_lines import amount, as_place, place
+from mm_memgpt.commands.memory_lines import amount, as_fact, as_place, place
 from mm_memgpt.commands.memory_place import opened, speak
 from mm_memgpt.commands.output import as_json
 from mm_memgpt.recollection.results import Moment
@@ -35,12 +35,16 @@ def line(moment: Moment) -> str:
 
 
 def as_row(moment: Moment) -> dict[str, Any]:
-    """`{slot, path, modality, start, end, text, texts, items, merged}`; the path is null where sources merged."""
+    """`{slot, path, modality, start, end, text, texts, facts, items, merged}`; the path is null where sources merged.
+
+    A fact is `{head, relation, tail, since, until}`, and one of the texts its sentence.
+    """
     where = as_place(moment.source, moment.modality, moment.start, moment.end, " / ".join(moment.texts))
     return {
         "slot": moment.slot,
         **where,
         "texts": list(moment.texts),
+        "facts": [as_fact(fact) for fact in moment.facts],
         "items": moment.items,
         "merged": moment.merged,
     }
