@@ -62,6 +62,7 @@ def stopped(photos, given):
             feeding = threading.Thread(target=feed, args=[told])
             feeding.start()
             while not ready(process.pid):
+                assert process.poll() is None, process.stderr.read()
                 time.sleep(0.01)
             time.sleep(wait)
             process.send_signal(signal.SIGINT)
