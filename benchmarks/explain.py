@@ -20,6 +20,7 @@ from tqdm import tqdm
 import mm_memgpt
 from mm_memgpt.datasets.base import read
 from mm_memgpt.evaluation.bootstrap import Score, bootstrap
+from mm_memgpt.evaluation.markers import replace_sections
 from mm_memgpt.explain.evidence import GRID, hide
 from mm_memgpt.explain.montage import Montage, montages
 from mm_memgpt.explain.written import logprobs, written
@@ -29,7 +30,6 @@ METHODS = {"occlusion": "evidence (ours)", "attention": "attention", "random": "
 HIDDEN = (0, 4, 8, 16, 24, 32, 48, 64)
 """How many of the 64 cells are hidden, along the deletion curve."""
 DOCS = Path(__file__).parents[1] / "docs"
-START, END = "<!-- explain:start -->\n", "<!-- explain:end -->"
 
 
 def grids(model: Pipeline, photo: Montage, caption: str, draw: torch.Generator) -> dict[str, Tensor]:
@@ -89,7 +89,7 @@ def table(scores: list[Score], drops: np.ndarray, words: int, photos: int) -> st
         "| | strongest cell in the right half | 95% interval | log-probability, strongest quarter hidden |",
         "|---|---|---|---|",
     ]
-    return "\n".join([*head, *rows]) + "\n"
+    return "\n".join([*head, *rows])
 
 
 def plot(drops: np.ndarray, file: Path) -> None:
@@ -120,9 +120,7 @@ def main() -> None:
     if arguments.print_only:
         return
     plot(drops, DOCS / "images" / "explain_deletion.png")
-    page = DOCS / "explain.md"
-    before, _, rest = page.read_text(encoding="utf-8").partition(START)
-    page.write_text(f"{before}{START}{result}{END}{rest.partition(END)[2]}", encoding="utf-8")
+    replace_sections(DOCS / "explain.md", {"explain": result})
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """The page of long text: one table of what each way to read foretells and costs, and one of what a token costs late."""
 
 import math
-import re
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from benchmarks.long_text_results import Results
 from benchmarks.long_text_ways import WAYS
 from benchmarks.page import interval
 from mm_memgpt.evaluation.bootstrap import Score, bootstrap
+from mm_memgpt.evaluation.markers import replace_sections
 from mm_memgpt.types import InputError
 
 OURS = "bank"
@@ -35,14 +35,8 @@ def write_page(page: Path, results: Results, arguments: Namespace) -> None:
     found = {name: results.of(name) for name in WAYS}
     if not any("perplexity" in each or "cost" in each for each in found.values()):
         raise InputError(f"{results.file}: nothing measured yet; run python -m benchmarks.long_text first")
-    text = page.read_text(encoding="utf-8")
-    for marker, lines in (("perplexity", perplexities(found)), ("cost", costs(found))):
-        between = re.compile(f"(<!-- {marker}:start -->\n).*?(<!-- {marker}:end -->)", re.DOTALL)
-        if between.search(text) is None:
-            raise InputError(f"{page}: no lines <!-- {marker}:start --> and <!-- {marker}:end -->; add them")
-        body = "\n".join(lines)
-        text = between.sub(lambda match, body=body: f"{match[1]}\n{body}\n\n{match[2]}", text, count=1)
-    page.write_text(text, encoding="utf-8")
+    tables = {"perplexity": perplexities(found), "cost": costs(found)}
+    replace_sections(page, {name: "\n".join(["", *lines, ""]) for name, lines in tables.items()})
 
 
 def perplexities(found: dict[str, dict[str, Any]]) -> list[str]:

@@ -29,9 +29,10 @@ from mm_memgpt.datasets.sound import RATE
 from mm_memgpt.datasets.templates import SOUNDS
 from mm_memgpt.datasets.things import THINGS, phrase
 from mm_memgpt.evaluation.bootstrap import bootstrap
+from mm_memgpt.evaluation.markers import replace_sections
 from mm_memgpt.pipeline import Pipeline, load
 from mm_memgpt.recollection.memory import Memory
-from mm_memgpt.types import InputError, Text
+from mm_memgpt.types import Text
 
 PHOTOS, SOUNDS_KEPT, NOTES = 100, 40, 60
 """Items of each kind: a sound counts once, though it is several items of about a second."""
@@ -44,7 +45,6 @@ STEP = 30.0
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = DOCS / "benchmarks_memory.md"
-START, END = "<!-- mixed:start -->", "<!-- mixed:end -->"
 
 
 class Asked(NamedTuple):
@@ -202,15 +202,6 @@ def table(found: dict[str, list[bool]]) -> str:
     return "\n".join(lines)
 
 
-def write_page(result: str) -> None:
-    """Puts the table between the page's two markers."""
-    before, start, rest = PAGE.read_text(encoding="utf-8").partition(START)
-    _, end, after = rest.partition(END)
-    if not (start and end):
-        raise InputError(f"{PAGE}: no lines {START} and {END}, in this order; add them where the table goes")
-    PAGE.write_text(f"{before}{START}\n{result}\n{END}{after}", encoding="utf-8")
-
-
 @tells_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
@@ -229,7 +220,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     result = table(found)
     print(result)
     if given.write:
-        write_page(result)
+        replace_sections(PAGE, {"mixed": result})
     return 0
 
 

@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 
 from mm_memgpt.evaluation.bootstrap import Score, bootstrap
+from mm_memgpt.evaluation.markers import replace_sections
 from mm_memgpt.evaluation.plots import figure_class
 from mm_memgpt.types import InputError
-
-START, END = "<!-- benchmark:start -->", "<!-- benchmark:end -->"
-"""What lies between these two lines of the page is replaced."""
 
 TITLES = {
     "neighbour": "nearest neighbours' caption",
@@ -41,19 +39,15 @@ def write_page(page: Path, results: dict[str, Any]) -> None:
         InputError: the page lacks the two markers, or no row has been scored on test.
         ImportError: matplotlib is not installed.
     """
-    text = page.read_text(encoding="utf-8")
-    between = re.compile(f"({re.escape(START)}\n).*?({re.escape(END)})", re.DOTALL)
-    if between.search(text) is None:
-        raise InputError(f"{page}: no lines {START} and {END}, in this order; add them where the table goes")
     rows = first_seeds(results)
     if not rows:
         raise InputError(f"{page}: no row has test figures yet; run python -m benchmarks.captions --test first")
     image = page.parent / "images" / "captions_benchmark.png"
+    table = [*HEAD, *(line(name, row, rows) for name, row in rows.items())]
+    body = "\n".join(["", *table, "", *seeds(results), f"![{PICTURED}](images/{image.name})", ""])
+    replace_sections(page, {"benchmark": body})
     image.parent.mkdir(exist_ok=True)
     plot(rows).savefig(image, dpi=120)
-    table = [*HEAD, *(line(name, row, rows) for name, row in rows.items())]
-    body = "\n".join([*table, "", *seeds(results), f"![{PICTURED}](images/{image.name})", ""])
-    page.write_text(between.sub(lambda found: f"{found[1]}\n{body}\n{found[2]}", text, count=1), encoding="utf-8")
 
 
 def runs(results: dict[str, Any], name: str) -> dict[str, dict[str, Any]]:

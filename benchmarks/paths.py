@@ -9,7 +9,6 @@ q questions
 """
 
 import argparse
-import re
 import sys
 import time
 from collections import Counter
@@ -24,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mm_memgpt.evaluation.bootstrap import Score, bootstrap
+from mm_memgpt.evaluation.markers import replace_sections
 from mm_memgpt.knowledge.asked import Asked, batch_of
 from mm_memgpt.knowledge.graph_reader import GraphReader, Walked, load_graph_reader
 from mm_memgpt.knowledge.paths import PathReader, PathsConfig
@@ -33,9 +33,7 @@ from mm_memgpt.training.recipe import read_recipe
 from mm_memgpt.training.run import run
 from mm_memgpt.training.skipped import Skipped
 from mm_memgpt.training.task import Task
-from mm_memgpt.types import InputError
 
-START, END = "<!-- paths:start -->", "<!-- paths:end -->"
 BATCH = 64
 HEAD = ("| way to answer | questions | hits@1 | right relations | right walk |", "|---|---|---:|---:|---:|")
 
@@ -207,20 +205,6 @@ def table(questions: Sequence[GraphQuestion], ways: dict[str, list[Right]], walk
     return lines
 
 
-def put(page: Path, lines: Sequence[str]) -> None:
-    """Replaces what lies between the page's two markers.
-
-    Raises:
-        InputError: it lacks them.
-    """
-    text = page.read_text(encoding="utf-8")
-    between = re.compile(f"({re.escape(START)}\n).*?({re.escape(END)})", re.DOTALL)
-    if between.search(text) is None:
-        raise InputError(f"{page}: no lines {START} and {END}, in this order; add them where the table goes")
-    body = "\n".join(lines)
-    page.write_text(between.sub(lambda found: f"{found[1]}{body}\n{found[2]}", text, count=1), encoding="utf-8")
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--recipe", default="recipes/paths.yaml")
@@ -251,7 +235,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("\n".join(lines))
     print(f"{time.monotonic() - started:.0f} s", file=sys.stderr)
     if options.write is not None:
-        put(options.write, lines)
+        replace_sections(options.write, {"paths": "\n".join(lines)})
 
 
 if __name__ == "__main__":

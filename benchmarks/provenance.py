@@ -33,6 +33,7 @@ from mm_memgpt.datasets.pools import PARTS
 from mm_memgpt.datasets.scenes import Scene
 from mm_memgpt.datasets.summaries import PROMPT
 from mm_memgpt.evaluation.bootstrap import Score, bootstrap
+from mm_memgpt.evaluation.markers import replace_sections
 from mm_memgpt.evaluation.plots import figure_class
 from mm_memgpt.explain.content import is_content, stem, stems
 from mm_memgpt.explain.slots import keeping
@@ -69,7 +70,6 @@ LONGEST = 40
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE, IMAGE = DOCS / "benchmarks_memory.md", DOCS / "images" / "provenance.png"
-START, END = "<!-- provenance:start -->", "<!-- provenance:end -->"
 
 
 class Known(NamedTuple):
@@ -268,15 +268,6 @@ def plot(traced: Sequence[Traced], file: Path) -> None:
     figure.savefig(file, dpi=120)
 
 
-def write_page(result: str) -> None:
-    """Puts the table between the page's two markers."""
-    before, start, rest = PAGE.read_text(encoding="utf-8").partition(START)
-    _, end, after = rest.partition(END)
-    if not (start and end):
-        raise InputError(f"{PAGE}: no lines {START} and {END}, in this order; add them where the table goes")
-    PAGE.write_text(f"{before}{START}\n{result}\n{END}{after}", encoding="utf-8")
-
-
 @tells_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
@@ -299,7 +290,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(result)
     if given.write:
         plot(traced, IMAGE)
-        write_page(result)
+        replace_sections(PAGE, {"provenance": result})
     return 0
 
 

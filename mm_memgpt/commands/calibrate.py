@@ -5,7 +5,6 @@ cross-validated, and say for each signal what it is worth alone.
 """
 
 import json
-import os
 from argparse import Namespace
 from dataclasses import asdict
 from functools import partial
@@ -19,6 +18,7 @@ from mm_memgpt.datasets.base import read
 from mm_memgpt.evaluation.calibration import cross_validated, fit, good
 from mm_memgpt.evaluation.captions import scorers
 from mm_memgpt.evaluation.confidence import auroc, calibration_error
+from mm_memgpt.memory.whole_file import written_whole
 from mm_memgpt.pipeline import load
 from mm_memgpt.types import InputError
 
@@ -80,9 +80,8 @@ def store(folder: Path, fitted: ConfidenceConfig) -> None:
     """Puts the confidence into the folder's config.json: either the old file is there or the whole new one."""
     path = folder / "config.json"
     values = json.loads(path.read_text(encoding="utf-8")) | {"confidence": asdict(fitted)}
-    new = path.with_name("config.json.new")
-    new.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    os.replace(new, path)
+    with written_whole(path) as file:
+        file.write((json.dumps(values, indent=2, sort_keys=True) + "\n").encode())
 
 
 def _columns(signals: np.ndarray, names: tuple[str, ...]) -> np.ndarray:

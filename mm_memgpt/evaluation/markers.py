@@ -10,9 +10,12 @@ def replace_sections(file: Path, sections: dict[str, str]) -> None:
     """Puts each text between the markers of its name; all of them or none.
 
     Raises:
-        InputError: the file lacks the two markers of a name, in this order.
+        InputError: the file cannot be read, or lacks the two markers of a name, in this order.
     """
-    text = file.read_text(encoding="utf-8")
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read ({error.strerror}); give another file") from None
     for name, section in sections.items():
         start, end = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
         between = re.compile(f"({re.escape(start)}\n).*?({re.escape(end)})", re.DOTALL)

@@ -7,12 +7,12 @@ file that was cut short or damaged is refused, and nothing is made of half of on
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mm_memgpt.memory.archive_rows import FORMAT
+from mm_memgpt.memory.whole_file import written_whole
 from mm_memgpt.types import InputError
 
 GIVE = "give a file that export wrote"
@@ -25,18 +25,13 @@ def write_file(path: str | os.PathLike, schema: pa.Schema, batches: Iterable[pa.
         InputError: the file cannot be written; one that was there before is as it was.
     """
     path = Path(path)
-    beside = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
-        try:
-            with beside.open("xb") as file:
-                with pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True) as writer:
-                    for batch in batches:
-                        writer.write_table(batch)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(beside, path)
-        finally:
-            beside.unlink(missing_ok=True)
+        with (
+            written_whole(path) as file,
+            pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True) as writer,
+        ):
+            for batch in batches:
+                writer.write_table(batch)
     except OSError as error:
         raise InputError(
             f"{path}: cannot be written ({error.strerror or error}); "

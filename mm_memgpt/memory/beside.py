@@ -8,8 +8,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
-from uuid import uuid4
 
+from mm_memgpt.memory.whole_file import written_whole
 from mm_memgpt.types import InputError
 
 FOLDER = "bank"
@@ -53,15 +53,8 @@ class Beside:
             path = self.folder / FOLDER / name
             path.parent.mkdir(exist_ok=True)
             self._sweep(name)
-            beside = path.with_name(f".{name}.{uuid4().hex}")
-            try:
-                with beside.open("xb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(beside, path)
-            finally:
-                beside.unlink(missing_ok=True)
+            with written_whole(path) as file:
+                file.write(content)
         except OSError as error:
             raise InputError(
                 f"{self.address}: {FOLDER}/{name} cannot be written ({error.strerror or error}); "

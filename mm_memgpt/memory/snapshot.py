@@ -7,12 +7,12 @@ never half of one; only safetensors are read, because unpickling runs code.
 import os
 from dataclasses import asdict
 from pathlib import Path
-from uuid import uuid4
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from mm_memgpt.memory.geometry import Geometry
+from mm_memgpt.memory.whole_file import written_whole
 from mm_memgpt.types import InputError, MemoryState
 
 FORMAT = {"format": "mm_memgpt memory", "version": "1"}
@@ -31,16 +31,9 @@ def write_snapshot(path: str | os.PathLike, state: MemoryState, geometry: Geomet
     path = Path(path)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state._asdict().items()}
     content = save(tensors, FORMAT | {name: str(value) for name, value in asdict(geometry).items()})
-    beside = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
-        try:
-            with beside.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(beside, path)
-        finally:
-            beside.unlink(missing_ok=True)
+        with written_whole(path) as file:
+            file.write(content)
     except OSError as error:
         raise InputError(
             f"{path}: cannot be written ({error.strerror}); give a file in a folder you may write to, with room left"

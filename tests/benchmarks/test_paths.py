@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from benchmarks.paths import by_any_walk, by_last_relation, distinct, figures, first_is_right, put
+from benchmarks.paths import by_any_walk, by_last_relation, distinct, figures, first_is_right
 from mm_memgpt.knowledge.surroundings import WalkGraph
 from mm_memgpt.training.paths import GraphQuestion
-from mm_memgpt.types import InputError
 
 GRAPH = WalkGraph.of_triples([("a", "to", "b"), ("b", "to", "c"), ("d", "to", "c")], inverses=False)
 
@@ -40,13 +39,3 @@ def test_rewordings_are_right_or_wrong_together():
     hits, _, _ = figures(asked, [(True, True, True), (True, True, True), (False, False, False)])
     assert hits.value == pytest.approx(2 / 3)
     assert (hits.low, hits.high) == (0.0, 1.0)
-
-
-def test_a_page_without_its_markers_is_refused(tmp_path):
-    page = tmp_path / "page.md"
-    page.write_text("<!-- paths:start -->\nold\n<!-- paths:end -->\n")
-    put(page, ["new"])
-    assert page.read_text() == "<!-- paths:start -->\nnew\n<!-- paths:end -->\n"
-    page.write_text("nothing\n")
-    with pytest.raises(InputError, match="no lines"):
-        put(page, ["new"])
