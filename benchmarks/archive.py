@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.errors import tells_errors
 from benchmarks.features import digest
 from benchmarks.memory_page import put
 from mm_memgpt.datasets.base import read
@@ -34,7 +35,6 @@ from mm_memgpt.memory.archive import Archive, Shape
 from mm_memgpt.memory.item import Item, new_id
 from mm_memgpt.models.loading import find
 from mm_memgpt.pipeline import load
-from mm_memgpt.types import InputError
 
 TOP = 10
 BATCH = 10_000
@@ -254,6 +254,7 @@ def plot(results: dict[int, dict[str, Any]]) -> Any:
     return picture
 
 
+@tells_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -268,19 +269,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--page", type=Path, default=Path("docs/benchmarks_memory.md"), help="default: %(default)s")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    try:
-        keys, queries = sentence_keys(given)
-        results, lines = {}, list(HEAD)
-        for count in given.rows:
-            results[count] = measure(keys, queries, count, given.memories)
-            lines += [line(count, found) for found in results[count].values()]
-            print("\n".join(lines if len(results) == 1 else lines[-len(given.memories) :]), flush=True)
-        (given.output / "figures.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-        if given.write:
-            put(given.page, "archive", lines, plot(results), PICTURED)
-    except (InputError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    keys, queries = sentence_keys(given)
+    results, lines = {}, list(HEAD)
+    for count in given.rows:
+        results[count] = measure(keys, queries, count, given.memories)
+        lines += [line(count, found) for found in results[count].values()]
+        print("\n".join(lines if len(results) == 1 else lines[-len(given.memories) :]), flush=True)
+    (given.output / "figures.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    if given.write:
+        put(given.page, "archive", lines, plot(results), PICTURED)
     return 0
 
 

@@ -26,6 +26,7 @@ from torch import nn
 from transformers import set_seed
 
 from benchmarks.bench import Bench, scored
+from benchmarks.errors import tells_errors
 from benchmarks.features import digest
 from benchmarks.learning import learn, learn_stock
 from benchmarks.neighbours import CHOICES, Neighbours
@@ -174,6 +175,7 @@ def best(bench: Bench, count: int = 2) -> list[str]:
     return sorted(RIVALS, key=lambda name: -known[name]["cider"][0])[:count]
 
 
+@tells_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -192,18 +194,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--page", type=Path, default=Path("docs/benchmarks.md"), help="the page to write")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    try:
-        bench = Bench(given)
-        if given.write:
-            write_page(given.page, bench.results)
-            return 0
-        rows = ROWS if "all" in given.rows else best(bench) if "best" in given.rows else given.rows
-        for name in rows:
-            for seed in given.seeds if name in LEARNED else [SEED]:
-                measure(bench, name, seed, given.test)
-    except (InputError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    bench = Bench(given)
+    if given.write:
+        write_page(given.page, bench.results)
+        return 0
+    rows = ROWS if "all" in given.rows else best(bench) if "best" in given.rows else given.rows
+    for name in rows:
+        for seed in given.seeds if name in LEARNED else [SEED]:
+            measure(bench, name, seed, given.test)
     return 0
 
 

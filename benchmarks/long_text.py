@@ -61,7 +61,7 @@ def measure(arguments: argparse.Namespace) -> None:
                     longest = arguments.longest if name == OURS else min(way.far, arguments.longest)
                     results.keep(name, cost=cost(reader, arguments, longest, way.whole))
     if "page" in arguments.only:
-        write_page(arguments.page, results, arguments)
+        write_page(arguments.page, results)
 
 
 def learn(arguments: argparse.Namespace, folder: Path, way: Way) -> None:

@@ -1,7 +1,6 @@
 """The page of long text: one table of what each way to read foretells and costs, and one of what a token costs late."""
 
 import math
-from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ HEAD = (
 COST_HEAD = "| reads | tokens read | process ms a token | kilobytes known | bytes known a token read | process MB |"
 
 
-def write_page(page: Path, results: Results, arguments: Namespace) -> None:
+def write_page(page: Path, results: Results) -> None:
     """Puts both tables into the page, each between its markers.
 
     Raises:

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from benchmarks.errors import tells_errors
 from mm_memgpt.evaluation.bootstrap import Score, bootstrap
 from mm_memgpt.evaluation.markers import replace_sections
 from mm_memgpt.knowledge.asked import Asked, batch_of
@@ -205,7 +206,9 @@ def table(questions: Sequence[GraphQuestion], ways: dict[str, list[Right]], walk
     return lines
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+@tells_errors
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--recipe", default="recipes/paths.yaml")
     parser.add_argument("--set", action="append", default=[], metavar="A.B=C", help="change a value of the recipe")
@@ -236,7 +239,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"{time.monotonic() - started:.0f} s", file=sys.stderr)
     if options.write is not None:
         replace_sections(options.write, {"paths": "\n".join(lines)})
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -22,11 +22,11 @@ import numpy as np
 import torch
 
 from benchmarks.bounded import MEMORIES, OURS, Held, Streams
+from benchmarks.errors import tells_errors
 from benchmarks.memory_page import put
 from benchmarks.recall_streams import Pool, Stream, make, pool
 from mm_memgpt.evaluation.bootstrap import Score, bootstrap
 from mm_memgpt.evaluation.plots import figure_class
-from mm_memgpt.types import InputError
 
 ASKED = {"then": "then: came once, long ago", "now": "now: among the newest 16", "words": "then, photos, by a caption"}
 PICTURED = "Recall by kind of memory, then and now, and then against how many things come once"
@@ -110,6 +110,7 @@ def plot(found: dict[str, Any], swept: dict[int, dict[str, Any]]) -> Any:
     return picture
 
 
+@tells_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -132,18 +133,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--page", type=Path, default=Path("docs/benchmarks_memory.md"), help="default: %(default)s")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    try:
-        known = pool(given)
-        found = measure(known, given, given.rare, given.streams)
-        print("\n".join(table(found)), flush=True)
-        swept = {rare: measure(known, given, rare, given.sweep_streams) for rare in given.sweep}
-        kept = {"found": found, "swept": swept}
-        (given.output / "figures.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-        if given.write:
-            put(given.page, "recall", table(found), plot(found, swept), PICTURED)
-    except (InputError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    known = pool(given)
+    found = measure(known, given, given.rare, given.streams)
+    print("\n".join(table(found)), flush=True)
+    swept = {rare: measure(known, given, rare, given.sweep_streams) for rare in given.sweep}
+    kept = {"found": found, "swept": swept}
+    (given.output / "figures.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    if given.write:
+        put(given.page, "recall", table(found), plot(found, swept), PICTURED)
     return 0
 
 

@@ -25,6 +25,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from benchmarks.errors import tells_errors
 from benchmarks.features import digest
 from mm_memgpt.config import AudioConfig
 from mm_memgpt.datasets.base import read
@@ -240,6 +241,7 @@ def ask(given: argparse.Namespace) -> list[str]:
     return rows
 
 
+@tells_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -257,11 +259,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=Path("runs/sounds"), help="weights and figures")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    try:
-        rows = compare(given) if given.model is None else ask(given)
-    except (InputError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    rows = compare(given) if given.model is None else ask(given)
     print("\n".join([*HEAD, *rows]))
     return 0
 

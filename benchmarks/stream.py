@@ -28,11 +28,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from benchmarks.errors import tells_errors
 from benchmarks.memory_page import put
 from mm_memgpt.evaluation.plots import figure_class
 from mm_memgpt.memory.bank import MemoryBank
 from mm_memgpt.pipeline import Pipeline, load
-from mm_memgpt.types import MODALITIES, Features, InputError, MemoryState
+from mm_memgpt.types import MODALITIES, Features, MemoryState
 
 BLOCK = 100
 """Items that are written at once between the checkpoints, where nothing is timed."""
@@ -270,6 +271,7 @@ def plot(found: dict[str, dict[str, Any]], items: Sequence[int]) -> Any:
     return picture
 
 
+@tells_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -285,19 +287,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--page", type=Path, default=Path("docs/benchmarks_memory.md"), help="default: %(default)s")
     given = parser.parse_args(arguments)
     found = {}
-    try:
-        for name in given.kinds:
-            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as apart:
-                found[name] = apart.submit(measure, name, given).result()
-        given.output.parent.mkdir(parents=True, exist_ok=True)
-        given.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        lines = table(found, given.items)
-        print("\n".join(lines))
-        if given.write:
-            put(given.page, "stream", lines, plot(found, given.items), PICTURED)
-    except (InputError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    for name in given.kinds:
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as apart:
+            found[name] = apart.submit(measure, name, given).result()
+    given.output.parent.mkdir(parents=True, exist_ok=True)
+    given.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    lines = table(found, given.items)
+    print("\n".join(lines))
+    if given.write:
+        put(given.page, "stream", lines, plot(found, given.items), PICTURED)
     return 0
 
 

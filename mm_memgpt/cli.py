@@ -38,7 +38,7 @@ from mm_memgpt.cli_writing import (
     add_summarize,
     add_translate,
 )
-from mm_memgpt.commands.errors import INTERRUPTED, PROGRAM, status_of
+from mm_memgpt.commands.errors import PROGRAM, status_of
 from mm_memgpt.interrupt import remembered
 
 
@@ -48,14 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             return _run(arguments)
         except (Exception, KeyboardInterrupt) as error:
-            if pressed() and isinstance(error, ImportError):  # what was being imported knows Ctrl-C by no other name
-                return INTERRUPTED
-            try:
-                return status_of(error)
-            except Exception:
-                if pressed():
-                    return INTERRUPTED
-                raise
+            return status_of(error, pressed())
 
 
 def _run(arguments: Sequence[str] | None) -> int:

@@ -68,11 +68,19 @@ def test_where_ctrl_c_is_ignored_it_stays_so(monkeypatch):
         signal.signal(signal.SIGINT, before)
 
 
+IMPORTING = """
+import signal
+from mm_memgpt.interrupt import ending, remembered
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+with remembered(), ending():
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except BaseException:
+        print("caught")
+"""
+
+
 def test_while_libraries_are_imported_the_signal_itself_ends_the_process():
-    code = "from mm_memgpt.interrupt import ending, remembered\nimport signal\n" + (
-        "with remembered(), ending():\n"
-        "    try:\n        signal.raise_signal(signal.SIGINT)\n    except BaseException:\n        print('caught')\n"
-    )
-    heard = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    done = subprocess.run([sys.executable, "-c", heard + code], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", IMPORTING], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")

@@ -25,15 +25,19 @@ def tell_errors(errors: Sequence[object], most: int | None = None) -> None:
         print(f"{PROGRAM}: {len(errors) - most:,} more were left out likewise", file=sys.stderr)
 
 
-def status_of(error: BaseException) -> int:
+def status_of(error: BaseException, interrupted: bool = False) -> int:
     """The exit status for an error that ended a command, after saying on standard error what it was.
 
     128 + signal number where a signal ended it (2 Ctrl-C, 13 a closed pipe), as a shell reports it, and 1 otherwise.
 
+    Args:
+        error: what was raised.
+        interrupted: whether Ctrl-C came before; a failure of a library's own is then what it made of that.
+
     Raises:
         BaseException: `error` itself, where it is none a user can do something about.
     """
-    if isinstance(error, KeyboardInterrupt):  # before the import: where it interrupted that one, it cannot go on
+    if isinstance(error, KeyboardInterrupt) or (interrupted and isinstance(error, ImportError)):
         return INTERRUPTED
     from mm_memgpt.types import InputError
 
@@ -46,6 +50,8 @@ def status_of(error: BaseException) -> int:
         message = f"{place}: {os.strerror(error.errno)}"
     elif isinstance(error, InputError) or (isinstance(error, ImportError) and "mm-memgpt[" in str(error)):
         message = str(error)
+    elif interrupted:
+        return INTERRUPTED
     else:
         raise error
     print(error_line(message), file=sys.stderr)

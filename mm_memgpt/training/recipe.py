@@ -146,7 +146,7 @@ class SoundAugment:
 
 PRECISIONS = ("fp32", "bf16")
 
-OPTIMISERS = ("adamw", "sgd", "adagrad")
+OPTIMISERS = ("adamw", "sgd")
 
 
 @dataclass(kw_only=True)
@@ -174,7 +174,7 @@ class Optimiser:
     precision: str = "fp32"
     """fp32, or bf16 for mixed precision."""
     name: str = "adamw"
-    """adamw (arXiv:1711.05101), sgd with momentum, or adagrad, for vectors of which few learn at a time."""
+    """adamw (arXiv:1711.05101), or sgd with momentum."""
     momentum: float = 0.9
     """Of sgd."""
 

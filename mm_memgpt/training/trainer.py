@@ -76,8 +76,6 @@ class RecipeTrainer(Trainer):
             settings = self.settings
             if settings.name == "sgd":
                 self.optimizer = torch.optim.SGD(groups, lr=settings.rate, momentum=settings.momentum)
-            elif settings.name == "adagrad":
-                self.optimizer = torch.optim.Adagrad(groups, lr=settings.rate)
             else:
                 self.optimizer = torch.optim.AdamW(groups, lr=settings.rate, betas=(0.9, 0.98))
         return self.optimizer

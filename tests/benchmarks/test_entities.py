@@ -15,7 +15,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for part, rows in {"train": TRAIN, "val": [(3, "s", 2)], "test": [(0, "s", 3), (2, "r", 3)]}.items():
         Path(f"{part}.tsv").write_text("".join(f"e{head}\t{relation}\te{tail}\n" for head, relation, tail in rows))
-    optimiser = {"epochs": 2, "batch": 4, "rate": 0.1, "weight_decay": 0, "name": "adagrad"}
+    optimiser = {"epochs": 2, "batch": 4, "rate": 0.03, "weight_decay": 0}
     parts = {part: {"path": f"{part}.tsv"} for part in ("train", "val", "test")}
     recipe = {"model": "complex", **parts, "output": "no", "width": 4, "drawn": 3, "optimiser": optimiser}
     Path("recipes").mkdir()

@@ -1,7 +1,6 @@
 """Claims about the benchmark of long text: its intervals, its page, and what it counts."""
 
 import math
-from argparse import Namespace
 
 import pytest
 
@@ -34,7 +33,7 @@ def test_the_page_has_both_tables_between_their_markers(tmp_path):
     results.keep("bank", cost={"multiply_adds": 6e6, "marks": [mark]})
     results.keep("none", perplexity={"blocks": blocks(31, 31), "tokens": 20})
     page.write_text(f"before\n{MARKS}after\n", encoding="utf-8")
-    write_page(page, results, Namespace())
+    write_page(page, results)
     text = page.read_text(encoding="utf-8")
     assert f"{math.exp(3):.2f}" in text
     assert "0.100 (0.100 to 0.100)" in text
@@ -46,7 +45,7 @@ def test_the_page_has_both_tables_between_their_markers(tmp_path):
 
 def test_without_figures_there_is_no_page(tmp_path):
     with pytest.raises(InputError, match="nothing measured yet"):
-        write_page(tmp_path / "page.md", Results(tmp_path / "results.json"), Namespace())
+        write_page(tmp_path / "page.md", Results(tmp_path / "results.json"))
 
 
 def test_multiply_adds_are_those_of_the_decoder_and_of_what_it_reads(tiny_model_folder):
